@@ -1,0 +1,47 @@
+# Everything here works on a fresh clone with Python 3.11 or newer and a package index.
+# PYTHON=… chooses the interpreter; ARGS=… is passed on to what a target runs.
+
+ARGS ?=
+ENVIRONMENT := .ci/environment
+BIN := .venv/bin
+
+# What the caller's shell happens to hold must not change what is imported here, nor keep imports uncompiled.
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONWARNINGS VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint format lock bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: ## Compile the example pipeline to a DAG file, run it on a real Airflow, show the results
+	@$(ENVIRONMENT) demo
+	@$(BIN)/python docs/examples/demo.py $(ARGS)
+
+test: ## Run the tests (ARGS="-k cache" runs some of them)
+	@$(ENVIRONMENT) test
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: ## Check style, types and the direction of imports
+	@$(ENVIRONMENT) test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+format: ## Sort imports, fix what can be fixed, format
+	@$(ENVIRONMENT) test
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+lock: ## Resolve requirements/*.txt again (ARGS=--upgrade takes newer versions)
+	@$(ENVIRONMENT) lock $(ARGS)
+
+bench: ## Measure speed against the targets
+	@$(ENVIRONMENT) test
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove the environments, caches and build results made here
+	rm -rf .venv .venv-uv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,61 @@
+"""Write a pipeline once, as typed Python functions, and have Airflow run it.
+
+The names below load on first use, so that importing the package costs nothing in a step container.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_pipes.version import __version__
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.authoring.context import StepContext, get_step_context
+    from airflow_provider_pipes.authoring.pipeline import Pipeline, pipeline
+    from airflow_provider_pipes.authoring.step import Step, step
+    from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, SkipStep
+    from airflow_provider_pipes.models.settings import DockerSettings, ResourceSettings, Schedule
+
+__all__ = [
+    "DockerSettings",
+    "FailWithoutRetry",
+    "Pipeline",
+    "PipesError",
+    "ResourceSettings",
+    "Schedule",
+    "SkipStep",
+    "Step",
+    "StepContext",
+    "__version__",
+    "get_step_context",
+    "pipeline",
+    "step",
+]
+
+_HOME = {
+    "DockerSettings": "models.settings",
+    "FailWithoutRetry": "errors",
+    "Pipeline": "authoring.pipeline",
+    "PipesError": "errors",
+    "ResourceSettings": "models.settings",
+    "Schedule": "models.settings",
+    "SkipStep": "errors",
+    "Step": "authoring.step",
+    "StepContext": "authoring.context",
+    "get_step_context": "authoring.context",
+    "pipeline": "authoring.pipeline",
+    "step": "authoring.step",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

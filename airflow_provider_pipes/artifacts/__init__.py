@@ -1,0 +1,1 @@
+"""Where values live: stores that hold bytes, and materializers that turn values into files."""

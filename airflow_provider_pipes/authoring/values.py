@@ -1,0 +1,119 @@
+"""What stands for a value while a pipeline is compiled: no step has run, so there is none yet."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_pipes.errors import PipelineBodyError
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.authoring.tracing import StepCall
+
+_OUR_FOLDER = str(Path(__file__).resolve().parents[1])
+
+
+@dataclass(frozen=True)
+class Location:
+    """A line of the user's code."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def user_location() -> Location:
+    """Return the line of user code that is being executed: the innermost frame outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OUR_FOLDER):
+        frame = frame.f_back
+    return Location(frame.f_code.co_filename, frame.f_lineno)
+
+
+class Placeholder:
+    """A value that exists only once a step runs; everything but passing it on is an error."""
+
+    __slots__ = ()
+
+    def describe(self) -> str:
+        """Return how an error names this value."""
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)  # so that copy, inspect and typing can ask without harm
+        self._refuse(f"its attribute {name!r}")
+
+    def _refuse(self, use: str) -> NoReturn:
+        raise PipelineBodyError(
+            f"{self.describe()} has no value while the pipeline is compiled, and {user_location()} asks for {use}; "
+            "pass it to a step and decide or compute there"
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self.describe()}>"
+
+    __hash__ = object.__hash__
+
+
+def _refusal(use: str) -> Any:
+    def refuse(self: Placeholder, *_: object) -> NoReturn:
+        self._refuse(use)
+
+    return refuse
+
+
+_USES = {
+    "its truth (if, and, or, not, while, assert)": ("bool",),
+    "its elements (a loop, unpacking, len, in, [...])": (
+        *("iter", "len", "contains", "getitem", "setitem", "delitem", "next", "reversed"),
+    ),
+    "a comparison": ("eq", "ne", "lt", "le", "gt", "ge"),
+    "a number": ("int", "float", "complex", "index", "round", "abs", "neg", "pos", "invert"),
+    "its text (str, format, an f-string)": ("str", "format", "bytes"),
+    "arithmetic": (
+        *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow"),
+        *("lshift", "rshift", "and", "or", "xor"),
+        *("radd", "rsub", "rmul", "rmatmul", "rtruediv", "rfloordiv", "rmod", "rdivmod", "rpow"),
+        *("rlshift", "rrshift", "rand", "ror", "rxor"),
+    ),
+    "a call": ("call",),
+    "a with block": ("enter", "exit"),
+    "an await": ("await",),
+}
+for _use, _names in _USES.items():
+    for _name in _names:
+        setattr(Placeholder, f"__{_name}__", _refusal(_use))
+
+
+class ParameterValue(Placeholder):
+    """A parameter of the pipeline."""
+
+    __slots__ = ("name", "pipeline")
+
+    def __init__(self, pipeline: str, name: str) -> None:
+        self.pipeline = pipeline
+        self.name = name
+
+    def describe(self) -> str:
+        """Return how an error names this value."""
+        return f"parameter {self.name!r} of pipeline {self.pipeline!r}"
+
+
+class OutputValue(Placeholder):
+    """An output of a step; ``output`` is None for a step that returns nothing."""
+
+    __slots__ = ("call", "output")
+
+    def __init__(self, call: StepCall, output: str | None) -> None:
+        self.call = call
+        self.output = output
+
+    def describe(self) -> str:
+        """Return how an error names this value."""
+        which = "the result" if self.output in (None, "output") else f"output {self.output!r}"
+        return f"{which} of step {self.call.name!r}"

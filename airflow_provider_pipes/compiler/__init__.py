@@ -1,0 +1,1 @@
+"""From a traced pipeline to a deployment: checks, code closure, code snapshot."""

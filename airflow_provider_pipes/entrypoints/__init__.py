@@ -1,0 +1,1 @@
+"""What runs in a container or a job: ``python -m airflow_provider_pipes.entrypoints.entrypoint``."""

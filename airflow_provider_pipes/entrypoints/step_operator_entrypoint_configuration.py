@@ -1,0 +1,45 @@
+"""Run one step from the execution info that a launcher wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_pipes.artifacts.connect import open_store
+from airflow_provider_pipes.entrypoints.step_entrypoint_configuration import (
+    STORE_CONNECTION_ID_OPTION,
+    StepEntrypointConfiguration,
+    StepToRun,
+)
+from airflow_provider_pipes.errors import RunError
+from airflow_provider_pipes.models.paths import split_execution_info_uri
+from airflow_provider_pipes.runtime.runner import read_execution_info
+
+EXECUTION_INFO_PATH_OPTION = "execution_info_path"
+
+
+class StepOperatorEntrypointConfiguration(StepEntrypointConfiguration):
+    """Runs the step of an execution info: in a job, a container or a process that a launcher started."""
+
+    @classmethod
+    def get_entrypoint_options(cls) -> set[str]:
+        """Return the options that the command line must give."""
+        return super().get_entrypoint_options() | {EXECUTION_INFO_PATH_OPTION}
+
+    @classmethod
+    def get_entrypoint_arguments(cls, **kwargs: Any) -> list[str]:
+        """Return the arguments of the command; ``kwargs`` must include the execution info's address."""
+        return [
+            *super().get_entrypoint_arguments(**kwargs),
+            f"--{EXECUTION_INFO_PATH_OPTION}",
+            kwargs[EXECUTION_INFO_PATH_OPTION],
+        ]
+
+    def find_step(self) -> StepToRun:
+        """Return the step run of the execution info."""
+        uri = self.entrypoint_args[EXECUTION_INFO_PATH_OPTION]
+        try:
+            store, path = split_execution_info_uri(uri)
+        except ValueError as error:
+            raise RunError(f"--{EXECUTION_INFO_PATH_OPTION}: {error}") from None
+        storage = open_store(store, self.entrypoint_args[STORE_CONNECTION_ID_OPTION])
+        return StepToRun(storage, read_execution_info(storage, path))

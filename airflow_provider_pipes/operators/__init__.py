@@ -1,0 +1,1 @@
+"""The Airflow operators that generated DAG files are made of."""

@@ -1,0 +1,175 @@
+"""From Airflow's context to a step launch, and from its result back to Airflow."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from airflow_provider_pipes.artifacts.connect import open_store
+from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, RunError, SkipStep, UserCodeError
+from airflow_provider_pipes.models.canonical import content_hash
+from airflow_provider_pipes.models.documents import Manifest, RunRecord
+from airflow_provider_pipes.models.parameters import coerce
+from airflow_provider_pipes.operators.connections import HookConnections
+from airflow_provider_pipes.runtime import runs
+from airflow_provider_pipes.runtime.launch import StepLaunch
+from airflow_provider_pipes.runtime.plan import DeploymentPlan, StepPlan
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_pipes.operators.mixin import StepTaskMixin
+
+# Part of an output reference, but not of what goes to XCom: a preview shows the value itself.
+_NOT_FOR_XCOM = ("preview", "schema_version")
+
+
+class AirflowLaunch:
+    """One attempt at a step run, as Airflow's context describes it.
+
+    Args:
+        task: The operator.
+        context: Airflow's context of the task instance.
+        record: What pins the DAG run to a deployment.
+        plan: The step in that deployment; None where the run began before the step existed.
+    """
+
+    def __init__(self, task: StepTaskMixin, context: Context, record: RunRecord, launch: StepLaunch | None) -> None:
+        self.task = task
+        self.context = context
+        self.record = record
+        self.launch = launch
+        self.manifest: Manifest | None = None
+
+    @classmethod
+    def of(cls, task: StepTaskMixin, context: Context) -> AirflowLaunch:
+        """Find the run's deployment and the step's token."""
+        storage = open_store(task.store, task.store_connection_id, HookConnections())
+        record = _pinned_run(task, context, storage)
+        deployment = DeploymentPlan.load(storage, record.deployment_id)
+        if task.step_name not in deployment.step_names():
+            return cls(task, context, record, None)
+        launch = StepLaunch(
+            storage=storage,
+            plan=deployment.step(task.step_name),
+            run_name=context["run_id"],
+            token=_token(record, task.step_name, context),
+            attempt=context["ti"].try_number,
+            use_cache=_use_cache(context),
+        )
+        return cls(task, context, record, launch)
+
+    def prepare(self) -> bool:
+        """Say whether the step needs no run: an earlier attempt did it, or the cache has its result."""
+        if self.launch is None:
+            self.task.log.warning(
+                "This run began on deployment %s, which has no step %r: the pipeline was deployed anew since, and "
+                "the run ends on the code it began with. There is nothing to do.",
+                self.record.deployment_id[:12],
+                self.task.step_name,
+            )
+            return True
+        self.manifest = self.launch.finished()
+        if self.manifest is not None:
+            self.task.log.info("An earlier attempt left the result at %s; the step is not run again.", self.launch.prefix)
+            return True
+        self.manifest = self.launch.prepare(self._parameters(self.launch.plan), self._upstream(self.launch.plan))
+        if self.manifest is not None:
+            self.task.log.info("Cache hit: the result is that of %s; nothing is started.", self.manifest.cached_from)
+        return self.manifest is not None
+
+    @cached_property
+    def step_launch(self) -> StepLaunch:
+        """The launch, where there is one to run."""
+        if self.launch is None:
+            raise RunError(f"step {self.task.step_name!r} is not part of this run's deployment")
+        return self.launch
+
+    def references(self) -> dict[str, dict[str, Any]]:
+        """Return what goes to XCom: for each output, where it is and what identifies it.
+
+        Raises:
+            RunError: the step ended without a result.
+        """
+        if self.launch is None:
+            return {}
+        manifest = self.manifest or self.launch.finished()
+        if manifest is None:
+            raise RunError(
+                f"step {self.task.step_name!r} ended without a result at {self.launch.prefix}/manifest.json"
+            )
+        return {
+            name: {key: value for key, value in reference.items() if key not in _NOT_FOR_XCOM}
+            for name, reference in manifest.outputs.items()
+        }
+
+    def _parameters(self, plan: StepPlan) -> dict[str, Any]:
+        """Return the run's parameters with their declared types; see models.parameters."""
+        given: Mapping[str, Any] = self.context["params"]
+        values = {}
+        for spec in plan.deployment.parameters:
+            name = spec["name"]
+            value = given[name] if name in given else spec.get("default")
+            values[name] = coerce(value, spec["json_schema"])
+        return values
+
+    def _upstream(self, plan: StepPlan) -> dict[str, Mapping[str, Any]]:
+        needed = sorted({name for spec in plan.inputs.values() for name in _steps_in(spec)})
+        pulled = {name: self.context["ti"].xcom_pull(task_ids=name) for name in needed}
+        return {name: value for name, value in pulled.items() if isinstance(value, Mapping)}
+
+
+def _steps_in(spec: Mapping[str, Any]) -> Iterator[str]:
+    if spec["kind"] == "artifact":
+        yield spec["step"]
+    for each in [*spec.get("items", ()), *spec.get("entries", {}).values()]:
+        yield from _steps_in(each)
+
+
+def _pinned_run(task: StepTaskMixin, context: Context, storage: Any) -> RunRecord:
+    dag_run: Any = context["dag_run"]
+    start = dag_run.start_date or dag_run.run_after
+    path = runs.airflow_run_path(task.pipeline, context["run_id"], start.isoformat())
+    record = runs.new_record(task.pipeline, context["run_id"], task.deployment_id, "airflow", {})
+    return runs.pin_airflow_run(storage, path, record)
+
+
+def _token(record: RunRecord, step: str, context: Context) -> str:
+    """Return the token: the same for each attempt, another once the user clears the finished task.
+
+    A clear of a finished task raises ``max_tries``, a retry does not (FACTS, Attempts). Made from
+    what is the same on every worker, it needs no write before the step starts and can't be
+    made twice by two processes (docs/decisions).
+    """
+    instance: Any = context["ti"]
+    parts = [record.nonce, step, instance.map_index, instance.max_tries]
+    return content_hash(parts)[:20]
+
+
+def _use_cache(context: Context) -> bool:
+    """Whether a cached result may be used: not if ``--conf`` says no, and not after a clear."""
+    instance: Any = context["ti"]
+    conf = getattr(context["dag_run"], "conf", None) or {}
+    cleared = instance.max_tries > (instance.task.retries or 0)
+    return conf.get("pipes_cache") is not False and not cleared
+
+
+@contextmanager
+def said_to_airflow(log: logging.Logger) -> Iterator[None]:
+    """Turn our errors, and what a user raised to say how the step ends, into Airflow's."""
+    try:
+        yield
+    except SkipStep as skip:
+        raise AirflowSkipException(str(skip) or "the step asked to be skipped") from None
+    except FailWithoutRetry as failure:
+        raise AirflowFailException(str(failure) or "the step asked to fail without retry") from None
+    except UserCodeError as error:
+        log.error("%s\n%s", error, error.traceback_text)
+        raise AirflowException(str(error)) from None
+    except PipesError as error:
+        raise AirflowException(str(error)) from None

@@ -1,0 +1,62 @@
+"""What every one of our operators adds to the stock one, over two public methods.
+
+Imported at every parse of a generated DAG file, so it imports nothing: what it needs it imports in
+``execute`` (FACTS, Parsing). It has no ``__init__`` either, which would break mapped tasks and
+``default_args`` (FACTS, Prototypes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_pipes.operators.launch import AirflowLaunch
+
+
+class StepTaskMixin:
+    """Runs a step as an Airflow task: its result is looked up first, and references go to XCom.
+
+    Attributes:
+        deployment_id: The compiled pipeline that the DAG file was made from.
+        pipeline: Its name.
+        store: Address of the artifact store.
+        store_connection_id: Airflow connection with the store's credentials.
+        step_name: The step; the task's id by default.
+    """
+
+    deployment_id: str
+    pipeline: str
+    store: str
+    store_connection_id: str | None
+    step_name: str
+    do_xcom_push: bool
+    log: Any
+
+    def execute(self, context: Context) -> Any:
+        """Return the references of the step's outputs, running it only if nothing has them yet."""
+        from airflow_provider_pipes.operators.launch import AirflowLaunch, said_to_airflow
+
+        with said_to_airflow(self.log):
+            launch = AirflowLaunch.of(self, context)
+            if launch.prepare():
+                return launch.references()
+            with self._own_xcom():
+                self.execute_step(launch, context)
+            return launch.references()
+
+    def execute_step(self, launch: AirflowLaunch, context: Context) -> None:
+        """Let the stock operator run the prepared step; subclasses give it its command here."""
+        super().execute(context)  # type: ignore[misc]
+
+    @contextmanager
+    def _own_xcom(self) -> Iterator[None]:
+        """Keep the stock operator from pushing an XCom of its own while ours still is."""
+        before, self.do_xcom_push = self.do_xcom_push, False
+        try:
+            yield
+        finally:
+            self.do_xcom_push = before

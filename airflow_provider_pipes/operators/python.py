@@ -1,0 +1,77 @@
+"""``StepPythonOperator``: a step in the worker's own process, or run by the stack's step operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.python import PythonOperator
+
+from airflow_provider_pipes.operators.mixin import StepTaskMixin
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_pipes.operators.launch import AirflowLaunch
+
+
+class TaskKilled(BaseException):
+    """Airflow asked the task to end; raised inside the user's function, so that its ``finally`` blocks run."""
+
+
+def _step_callable(launch: AirflowLaunch) -> None:
+    """Run a prepared step; what the stock operator calls (document 000)."""
+    from airflow_provider_pipes.operators.step_callable import run_launched_step
+
+    run_launched_step(launch)
+
+
+class StepPythonOperator(StepTaskMixin, PythonOperator):
+    """Runs a step of a compiled pipeline as an Airflow task.
+
+    Args:
+        deployment_id: The compiled pipeline that the DAG file was made from.
+        pipeline: Its name.
+        store: Address of the artifact store.
+        store_connection_id: Airflow connection with the store's credentials.
+        step_name: The step; the task's id by default.
+    """
+
+    template_fields = (*PythonOperator.template_fields, "deployment_id", "step_name")
+
+    _running = False
+
+    def __init__(
+        self,
+        *,
+        deployment_id: str,
+        pipeline: str,
+        store: str,
+        store_connection_id: str | None = None,
+        step_name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(python_callable=_step_callable, show_return_value_in_logs=False, **kwargs)
+        self.deployment_id = deployment_id
+        self.pipeline = pipeline
+        self.store = store
+        self.store_connection_id = store_connection_id
+        self.step_name = step_name or kwargs["task_id"]
+
+    def execute_step(self, launch: AirflowLaunch, context: Context) -> None:
+        """Run the step through the stock operator."""
+        self.op_kwargs = {"launch": launch}
+        self._running = True
+        try:
+            super().execute_step(launch, context)
+        finally:
+            self._running = False
+
+    def on_kill(self) -> None:
+        """Interrupt the user's function.
+
+        Airflow calls this in its SIGTERM handler, in the thread that runs the function, and kills the
+        process some seconds later; nothing else would tell the function (FACTS, Attempts).
+        """
+        if self._running:
+            self._running = False
+            raise TaskKilled(f"Airflow ended task {self.task_id!r}")

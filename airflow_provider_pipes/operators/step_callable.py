@@ -1,0 +1,37 @@
+"""What a python-mode task does once it is clear that the step must run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_pipes.errors import StepOperatorError
+from airflow_provider_pipes.orchestrators.execution import run_by_step_operator, run_in_process
+from airflow_provider_pipes.runtime.code import activate_code
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.operators.launch import AirflowLaunch
+    from airflow_provider_pipes.runtime.plan import StepPlan
+    from airflow_provider_pipes.step_operators.base import BaseStepOperator
+
+
+def run_launched_step(launch: AirflowLaunch) -> None:
+    """Run a prepared step in this process, or through its step operator; keep its manifest."""
+    step = launch.step_launch
+    activate_code(step.storage, step.plan.deployment)
+    if step.plan.step_operator is None:
+        launch.manifest = run_in_process(step)
+    else:
+        operator = _step_operator(step.plan)
+        launch.manifest = run_by_step_operator(step, operator, launch.task.store_connection_id)
+
+
+def _step_operator(plan: StepPlan) -> BaseStepOperator:
+    from airflow_provider_pipes.stack.spec import component_from_spec
+    from airflow_provider_pipes.step_operators.base import BaseStepOperator
+
+    for spec in plan.deployment.components:
+        if spec["type"] == "step_operator" and spec["name"] == plan.step_operator:
+            component = component_from_spec(spec)
+            if isinstance(component, BaseStepOperator):
+                return component
+    raise StepOperatorError(f"step {plan.name!r}: its deployment has no step operator {plan.step_operator!r}")

@@ -1,0 +1,122 @@
+"""The base of all orchestrators (documents 000 to 002)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_pipes.errors import RunError
+from airflow_provider_pipes.models.documents import Manifest
+from airflow_provider_pipes.models.paths import code_path, deployment_path
+from airflow_provider_pipes.orchestrators.direct import DirectRun
+from airflow_provider_pipes.orchestrators.flavors import BaseOrchestratorConfig
+from airflow_provider_pipes.stack.component import StackComponent
+from airflow_provider_pipes.stack.enums import StackComponentType
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.authoring.pipeline import Pipeline
+    from airflow_provider_pipes.models.deployment import PipelineDeployment, StepSpec
+    from airflow_provider_pipes.orchestrators.submission import Submission
+    from airflow_provider_pipes.stack.stack import Stack
+
+
+class BaseOrchestrator(StackComponent, ABC):
+    """Runs a compiled pipeline, or turns it into what another system runs.
+
+    Write ``prepare_or_run_pipeline``; a direct orchestrator calls ``run_step`` for each step, another
+    returns its own representation. Everything else has a default.
+    """
+
+    type: ClassVar[StackComponentType] = StackComponentType.ORCHESTRATOR
+    enforces_resources: ClassVar[bool] = False
+
+    _submission: Submission | None = None
+    _served: tuple[PipelineDeployment, Stack]
+    _direct: DirectRun | None = None
+
+    @abstractmethod
+    def prepare_or_run_pipeline(self, deployment: PipelineDeployment, stack: Stack) -> Any:
+        """Run the pipeline, or prepare what will run it and return that."""
+
+    def submit(self, deployment: PipelineDeployment, stack: Stack, submission: Submission) -> Any:
+        """Store code and deployment, then run or prepare the pipeline; what the command line calls."""
+        self._submission, self._served, self._direct = submission, (deployment, stack), None
+        try:
+            self.prepare_pipeline_deployment(deployment, stack)
+            result = self.prepare_or_run_pipeline(deployment, stack)
+        except BaseException:
+            self._end(succeeded=False)
+            raise
+        else:
+            self._end(succeeded=True)
+            return result
+        finally:
+            self.post_run()
+            self._submission = None
+
+    def _end(self, succeeded: bool) -> None:
+        if self._direct is not None:
+            self._direct.end(succeeded)
+
+    @property
+    def submission(self) -> Submission:
+        """The request being served.
+
+        Raises:
+            RunError: none is; an orchestrator is used through ``submit``.
+        """
+        if self._submission is None:
+            raise RunError(f"orchestrator {self.name!r} is not serving a request; call submit(…)")
+        return self._submission
+
+    def prepare_pipeline_deployment(self, deployment: PipelineDeployment, stack: Stack) -> None:
+        """Put the code snapshot and the deployment into the artifact store, where they are not yet.
+
+        A container-based orchestrator builds its images here, after calling this.
+        """
+        storage = self.submission.storage
+        if not storage.exists(code_path(deployment.code.hash)):
+            storage.create(code_path(deployment.code.hash), self.submission.snapshot())
+        storage.create(deployment_path(deployment.id), deployment.document)
+
+    def run_step(self, step: StepSpec) -> Manifest | None:
+        """Run one step here and now, with its retries and its time limit; return None if it was skipped.
+
+        The first call starts the run.
+
+        Raises:
+            DuplicateRunNameError: the pipeline has a run of this name.
+            RunFailedError: the step failed for good.
+        """
+        if self._direct is None:
+            self._direct = DirectRun.start(*self._served, self.submission)
+        return self._direct.run_step(step)
+
+    def requires_resources_in_orchestration_environment(self, step: StepSpec) -> bool:
+        """Whether the step asks for resources and no step operator provides them."""
+        return step.step_operator is None and not step.resource_settings.empty
+
+    def pre_run(self, pipeline: Pipeline[...], caller_filepath: str) -> None:
+        """Prepare before a pipeline is compiled; nothing by default."""
+
+    def post_run(self) -> None:
+        """Clean up after a pipeline was run or prepared; nothing by default."""
+
+    def up(self) -> None:
+        """Start what the orchestrator needs; nothing by default."""
+
+    def down(self) -> None:
+        """Stop what ``up`` started; nothing by default."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether what the orchestrator needs is running."""
+        return True
+
+    @property
+    def log_file(self) -> str | None:
+        """Path of a log that a person can follow, if there is one."""
+        return None
+
+
+__all__ = ["BaseOrchestrator", "BaseOrchestratorConfig"]

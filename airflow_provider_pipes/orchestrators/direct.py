@@ -1,0 +1,134 @@
+"""A run whose steps are executed one after the other, in this process."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, RunFailedError, SkipStep
+from airflow_provider_pipes.models.documents import Manifest, RunRecord
+from airflow_provider_pipes.models.paths import run_folder
+from airflow_provider_pipes.orchestrators.execution import run_by_step_operator, run_in_process
+from airflow_provider_pipes.orchestrators.limits import StepTimeout, time_limit
+from airflow_provider_pipes.runtime import runs
+from airflow_provider_pipes.runtime.launch import StepLaunch
+from airflow_provider_pipes.runtime.plan import DeploymentPlan
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.models.deployment import PipelineDeployment, StepSpec
+    from airflow_provider_pipes.models.settings import TaskSettings
+    from airflow_provider_pipes.orchestrators.submission import Submission
+    from airflow_provider_pipes.stack.stack import Stack
+
+
+class DirectRun:
+    """One local run: what is done, what was skipped, and how the next step is run.
+
+    Attributes:
+        record: Its record in the store.
+        manifests: Results by step.
+        skipped: For each skipped step, why.
+    """
+
+    def __init__(self, deployment: PipelineDeployment, stack: Stack, submission: Submission, record: RunRecord) -> None:
+        self.stack = stack
+        self.submission = submission
+        self.record = record
+        self.manifests: dict[str, Manifest] = {}
+        self.skipped: dict[str, str] = {}
+        self._plan = DeploymentPlan.from_document(deployment.document, deployment.id)
+
+    @classmethod
+    def start(cls, deployment: PipelineDeployment, stack: Stack, submission: Submission) -> DirectRun:
+        """Start the run that was asked for, or continue it with ``resume``.
+
+        Raises:
+            DuplicateRunNameError: the pipeline has a run of this name.
+            RunNotFoundError: there is none to resume.
+        """
+        pipeline, storage = deployment.pipeline.name, submission.storage
+        if submission.resume:
+            record = runs.read_local_run(storage, pipeline, submission.run_name)
+        else:
+            record = runs.new_record(pipeline, submission.run_name, deployment.id, "local", submission.parameters)
+            runs.start_local_run(storage, record)
+        return cls(deployment, stack, submission, record)
+
+    def run_step(self, step: StepSpec) -> Manifest | None:
+        """Run one step with its retries; return its manifest, or None if it was skipped.
+
+        Raises:
+            RunFailedError: it failed for good; the user's exception is the cause.
+        """
+        for name in step.upstream:
+            if name in self.skipped:
+                return self._skip(step.name, f"step {name!r} before it was skipped")
+        retries = step.task.retries or 0
+        for attempt in range(1, retries + 2):
+            try:
+                return self._finish(step.name, self._attempt(step, attempt))
+            except SkipStep as skip:
+                return self._skip(step.name, str(skip) or "the step asked for it")
+            except (Exception, StepTimeout) as error:
+                if attempt > retries or isinstance(error, FailWithoutRetry):
+                    self._fail(step.name, error)
+                wait = retry_wait(step.task, attempt)
+                self.submission.listener.step_retried(step.name, error, wait)
+                time.sleep(wait)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _attempt(self, step: StepSpec, attempt: int) -> Manifest:
+        launch = StepLaunch(
+            storage=self.submission.storage,
+            plan=self._plan.step(step.name),
+            run_name=self.record.run_name,
+            token=runs.local_token(self.record, step.name),
+            attempt=attempt,
+            use_cache=self.submission.use_cache,
+        )
+        done = launch.finished() or launch.prepare(self.record.parameters, self._references(step))
+        if done is not None:
+            return done
+        self.submission.listener.step_started(step.name, attempt)
+        with time_limit(step.name, step.task.execution_timeout):
+            if step.step_operator is None:
+                return run_in_process(launch)
+            operator = self.stack.step_operator(step.step_operator)
+            return run_by_step_operator(launch, operator, self.submission.store_connection_id)
+
+    def _references(self, step: StepSpec) -> dict[str, dict[str, Any]]:
+        return {name: self.manifests[name].outputs for name in step.upstream if name in self.manifests}
+
+    def _finish(self, step: str, manifest: Manifest) -> Manifest:
+        self.manifests[step] = manifest
+        self.submission.listener.step_finished(step, manifest)
+        return manifest
+
+    def _skip(self, step: str, why: str) -> None:
+        self.skipped[step] = why
+        self.submission.listener.step_skipped(step, why)
+
+    def _fail(self, step: str, error: BaseException) -> None:
+        self.submission.listener.step_failed(step, error)
+        said = str(error) if isinstance(error, PipesError) else f"{type(error).__name__}: {error}"
+        raise RunFailedError(
+            f"step {step!r} failed: {said}\nmend it and continue with --resume {self.record.run_name}"
+        ) from error
+
+    def end(self, succeeded: bool) -> None:
+        """Write down how the run ended; `pipes runs` shows it."""
+        ending = {"state": "success" if succeeded else "failed", "ended": time.time(), "skipped": self.skipped}
+        folder = run_folder(self.record.pipeline, self.record.run_name)
+        self.submission.storage.write(f"{folder}/end.json", json.dumps(ending).encode("ascii"))
+
+
+def retry_wait(task: TaskSettings, attempt: int) -> float:
+    """Return the seconds to wait after a failed attempt; none unless the step says so.
+
+    Airflow waits 5 minutes where nothing is said, which nobody wants at a terminal.
+    """
+    if task.retry_delay is None:
+        return 0.0
+    wait = task.retry_delay.total_seconds() * (task.retry_exponential_backoff or 1.0) ** (attempt - 1)
+    return wait if task.max_retry_delay is None else min(wait, task.max_retry_delay.total_seconds())

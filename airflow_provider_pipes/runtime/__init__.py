@@ -1,0 +1,1 @@
+"""What runs where a step runs: its code, its inputs, its results."""

@@ -1,0 +1,165 @@
+"""A light view of a deployment document, for processes that must start fast.
+
+A step container reads the hash-checked JSON as it is; the pydantic model of the same document
+(``models.deployment``) costs more than everything else that it imports (FACTS, Cold start).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_pipes.errors import IntegrityError, RunError
+from airflow_provider_pipes.models.canonical import sha256_hex
+from airflow_provider_pipes.models.documents import check_schema_version
+from airflow_provider_pipes.models.paths import deployment_path
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.artifacts.storage import Storage
+
+
+@dataclass(frozen=True)
+class OutputPlan:
+    """A declared output of a step."""
+
+    name: str
+    materializer: str | None
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """What running one step needs to know of its deployment."""
+
+    deployment: DeploymentPlan
+    values: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Its name in the pipeline."""
+        return str(self.values["name"])
+
+    @property
+    def source(self) -> str:
+        """The function, as "module:function"."""
+        return str(self.values["source"])
+
+    @property
+    def inputs(self) -> Mapping[str, Mapping[str, Any]]:
+        """Input specs by name."""
+        return self.values.get("inputs", {})
+
+    @property
+    def outputs(self) -> list[OutputPlan]:
+        """Declared outputs, in order."""
+        return [OutputPlan(each["name"], each.get("materializer")) for each in self.values.get("outputs", ())]
+
+    @property
+    def returns_tuple(self) -> bool:
+        """Whether the function returns its outputs as a tuple."""
+        return bool(self.values.get("returns_tuple", False))
+
+    @property
+    def upstream(self) -> list[str]:
+        """Names of the steps that come before."""
+        return list(self.values.get("upstream", ()))
+
+    @property
+    def code_hash(self) -> str:
+        """SHA-256 over the step's code closure."""
+        return str(self.values["code_hash"])
+
+    @property
+    def cache(self) -> bool:
+        """Whether a cached result may be used."""
+        return bool(self.values.get("cache", True))
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        """The docker settings: what beside code and inputs decides a result."""
+        return self.values.get("docker_settings", {})
+
+    @property
+    def resources(self) -> dict[str, Any]:
+        """The resources that it asks for."""
+        return dict(self.values.get("resource_settings", {}))
+
+    @property
+    def step_operator(self) -> str | None:
+        """Name of the step operator that runs it, if any."""
+        return self.values.get("step_operator")
+
+
+@dataclass(frozen=True)
+class DeploymentPlan:
+    """A decoded deployment document."""
+
+    id: str
+    values: Mapping[str, Any]
+
+    @classmethod
+    def from_document(cls, document: bytes, deployment_id: str) -> DeploymentPlan:
+        """Decode a document after checking that it is the one asked for.
+
+        Raises:
+            IntegrityError: its content does not match its id.
+            SchemaVersionError: a newer version wrote it.
+        """
+        found = sha256_hex(document)
+        if found != deployment_id:
+            raise IntegrityError(
+                f"the deployment document {deployment_id} in the artifact store has the SHA-256 {found}: it was "
+                "changed or cut off; run `pipes deploy` again"
+            )
+        values = json.loads(document)
+        check_schema_version("deployment", values)
+        return cls(deployment_id, values)
+
+    @classmethod
+    def load(cls, storage: Storage, deployment_id: str) -> DeploymentPlan:
+        """Read a deployment from the store and check its hash."""
+        return cls.from_document(storage.read(deployment_path(deployment_id)), deployment_id)
+
+    @property
+    def pipeline(self) -> str:
+        """Name of the pipeline."""
+        return str(self.values["pipeline"]["name"])
+
+    @property
+    def parameters(self) -> list[Mapping[str, Any]]:
+        """Parameter specs."""
+        return list(self.values["pipeline"].get("parameters", ()))
+
+    @property
+    def code_hash(self) -> str:
+        """Names the code snapshot."""
+        return str(self.values["code"]["hash"])
+
+    @property
+    def code_roots(self) -> list[str]:
+        """Folders of the snapshot that go on ``sys.path``."""
+        return list(self.values["code"].get("roots", [""]))
+
+    @property
+    def components(self) -> list[Mapping[str, Any]]:
+        """Specs of the stack's components."""
+        return list(self.values["stack"].get("components", ()))
+
+    def step_names(self) -> list[str]:
+        """Return the names of the steps, in order."""
+        return [each["name"] for each in self.values["steps"]]
+
+    def step(self, name: str) -> StepPlan:
+        """Return the plan of one step.
+
+        Raises:
+            RunError: the deployment has no such step.
+        """
+        for values in self.values["steps"]:
+            if values["name"] == name:
+                return StepPlan(self, values)
+        raise RunError(
+            f"deployment {self.id[:12]} of pipeline {self.pipeline!r} has no step {name!r}; "
+            f"it has: {', '.join(self.step_names())}"
+        )

@@ -1,0 +1,200 @@
+"""Run one step as its execution info says: load, call, store, commit."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_pipes.artifacts.payloads import load_artifact, save_artifact
+from airflow_provider_pipes.authoring.context import StepContext, step_context
+from airflow_provider_pipes.errors import ArtifactError, PipesError, StepFailedError
+from airflow_provider_pipes.models.documents import ExecutionInfo, Failure, Manifest, OutputReference
+from airflow_provider_pipes.runtime import results
+from airflow_provider_pipes.runtime.hooks import step_hooks
+from airflow_provider_pipes.runtime.inputs import load_inputs
+from airflow_provider_pipes.runtime.plan import DeploymentPlan, StepPlan
+from airflow_provider_pipes.runtime.sources import load_source
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.artifacts.storage import Storage
+
+_OUR_FOLDER = str(Path(__file__).resolve().parents[1])
+
+
+def read_execution_info(storage: Storage, path: str) -> ExecutionInfo:
+    """Read the execution info that a launcher wrote."""
+    return ExecutionInfo.from_json(storage.read(path))
+
+
+def run_step(storage: Storage, info: ExecutionInfo, deployment: DeploymentPlan) -> Manifest:
+    """Run the step and return its manifest; the step's code must be importable already.
+
+    A result that is there already is returned as it is. An exception of the user's function passes
+    unchanged, after ``failure-<n>.json`` is written; so does whatever interrupts it.
+    """
+    done = results.read_manifest(storage, info.prefix)
+    if done is not None:
+        return done
+    started = time.time()
+    plan = deployment.step(info.step)
+    with _scratch() as scratch, _failure_kept(storage, info, started):
+        context = StepContext(
+            pipeline_name=info.pipeline,
+            run_name=info.run_name,
+            step_name=info.step,
+            attempt=info.attempt,
+            deployment_id=info.deployment_id,
+            token=info.token,
+            scratch_dir=scratch,
+        )
+        with step_hooks(plan, info.run_name), step_context(context):
+            value = _call(storage, plan, info, scratch)
+        outputs = _store(storage, plan, info, value)
+        return _commit(storage, plan, info, context, outputs, started)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="pipes-step-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _call(storage: Storage, plan: StepPlan, info: ExecutionInfo, scratch: Path) -> Any:
+    function = load_source(plan.source)
+    function = getattr(function, "function", function)  # a @step holds its function
+    arguments = load_inputs(info.inputs, lambda reference: load_artifact(storage, reference, scratch=scratch))
+    value = function(**arguments)
+    if inspect.iscoroutine(value):
+        import asyncio
+
+        return asyncio.run(value)
+    return value
+
+
+def _store(storage: Storage, plan: StepPlan, info: ExecutionInfo, value: Any) -> dict[str, OutputReference]:
+    """Store every output in a folder of this process's own; nothing there counts before the manifest."""
+    attempt_folder = f"{info.prefix}/{secrets.token_hex(6)}"
+    stored = {}
+    for (name, materializer), each in _named_outputs(plan, value):
+        try:
+            stored[name] = save_artifact(storage, f"{attempt_folder}/{_segment(name)}", each, materializer)
+        except ArtifactError as error:
+            raise ArtifactError(f"step {plan.name!r}, output {name!r}: {error}") from error
+    return stored
+
+
+def _segment(name: str) -> str:
+    from airflow_provider_pipes.models.names import path_segment
+
+    return path_segment(name)
+
+
+def _named_outputs(plan: StepPlan, value: Any) -> list[tuple[tuple[str, str | None], Any]]:
+    declared = [(output.name, output.materializer) for output in plan.outputs]
+    if not plan.returns_tuple:
+        return list(zip(declared, [value], strict=False))
+    if not isinstance(value, tuple | list) or len(value) != len(declared):
+        got = f"{len(value)} values" if isinstance(value, tuple | list) else type(value).__name__
+        raise StepFailedError(
+            f"step {plan.name!r} declares {len(declared)} outputs ({', '.join(name for name, _ in declared)}) and "
+            f"returned {got}; return a tuple of {len(declared)}"
+        )
+    return list(zip(declared, value, strict=True))
+
+
+def _commit(
+    storage: Storage,
+    plan: StepPlan,
+    info: ExecutionInfo,
+    context: StepContext,
+    outputs: Mapping[str, OutputReference],
+    started: float,
+) -> Manifest:
+    manifest = Manifest(
+        pipeline=info.pipeline,
+        run_name=info.run_name,
+        step=info.step,
+        token=info.token,
+        outputs={name: reference.to_mapping() for name, reference in outputs.items()},
+        metadata=dict(context.metadata),
+        started=started,
+        seconds=time.time() - started,
+        cache_key=info.cache_key,
+        code_hash=plan.code_hash,
+        deployment_id=info.deployment_id,
+        attempt=info.attempt,
+        host=socket.gethostname(),
+        resources=plan.resources,
+        python=sys.version.split()[0],
+    )
+    committed = results.commit_manifest(storage, info.prefix, manifest)
+    if committed.cache_key is not None:
+        results.file_in_cache(storage, committed.cache_key, info.prefix)
+    return committed
+
+
+@contextmanager
+def _failure_kept(storage: Storage, info: ExecutionInfo, started: float) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        _write_failure(storage, info, started, error)
+        raise
+
+
+def _write_failure(storage: Storage, info: ExecutionInfo, started: float, error: BaseException) -> None:
+    failure = Failure(
+        step=info.step,
+        token=info.token,
+        attempt=info.attempt,
+        type=type(error).__name__,
+        message=str(error),
+        traceback=user_traceback(error),
+        reason=failure_reason(error),
+        started=started,
+        seconds=time.time() - started,
+        host=socket.gethostname(),
+    )
+    number = info.attempt
+    try:
+        while not storage.create(f"{info.prefix}/failure-{number}.json", failure.to_json()):
+            number += 1
+    except PipesError:
+        return  # the store is what failed: the error itself says so, and must not be replaced
+
+
+def failure_reason(error: BaseException) -> str:
+    """Return in one word why a step ended: skipped, refused, memory, exception or interrupted."""
+    from airflow_provider_pipes.errors import FailWithoutRetry, SkipStep
+
+    kinds: list[tuple[type[BaseException], str]] = [
+        (SkipStep, "skipped"),
+        (FailWithoutRetry, "refused"),
+        (MemoryError, "memory"),
+        (Exception, "exception"),
+    ]
+    return next((reason for kind, reason in kinds if isinstance(error, kind)), "interrupted")
+
+
+def user_traceback(error: BaseException) -> str:
+    """Return the traceback of an error from the user's first frame on, without ours above it."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_OUR_FOLDER):
+        frames = frames.tb_next
+    shown = frames if frames is not None else error.__traceback__
+    return "".join(traceback.format_exception(type(error), error, shown))
+
+

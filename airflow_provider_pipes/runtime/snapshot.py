@@ -1,0 +1,231 @@
+"""A code snapshot where it runs: checked, extracted, put first on ``sys.path``."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_pipes.errors import IntegrityError, SnapshotError
+from airflow_provider_pipes.models.canonical import content_hash, sha256_hex
+from airflow_provider_pipes.runtime.loading import load_snapshot
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile, ZipInfo
+
+__all__ = ["contents_hash", "extract_snapshot", "find_extracted", "load_snapshot"]
+
+_HASH = re.compile(r"[0-9a-f]{64}\Z")
+_CODE = "code"
+_LISTING = "listing.json"
+# All extracted files get this time (1980-01-01), so any later write to one shows in a mere stat.
+_MTIME_NS = 315_532_800 * 10**9
+
+# Snapshots of this process that had to go to a private temporary folder, by hash.
+_temporary: dict[str, Path] = {}
+
+
+def contents_hash(digests: Iterable[tuple[str, str]]) -> str:
+    """Return the SHA-256 that names files by their relative paths and the SHA-256 of each."""
+    return content_hash(sorted(map(list, digests)))
+
+
+def extract_snapshot(data: bytes, expected_hash: str, cache_dir: Path | None = None) -> Path:
+    """Return a folder with the files of a snapshot, extracted now or found there.
+
+    Nothing can be imported from it before all of its contents were checked: the files are written
+    to a folder of another name, which gets its name when they match ``expected_hash``.
+
+    Args:
+        data: The zip.
+        expected_hash: Its hash, from the deployment.
+        cache_dir: Folder to extract into, instead of the user's cache.
+
+    Raises:
+        IntegrityError: the contents are not those that the hash names.
+        SnapshotError: the zip is damaged, unsafe, or can't be written anywhere.
+    """
+    found = find_extracted(expected_hash, cache_dir)
+    if found is not None:
+        return found
+    cache = _own_folder(cache_dir)
+    if cache is not None:
+        with suppress(OSError):  # Read-only or full: a temporary folder may be neither.
+            return _extract_into(cache, data, expected_hash)
+    try:
+        return _extract_temporarily(data, expected_hash)
+    except OSError as error:
+        raise SnapshotError(
+            f"the code snapshot can't be extracted, neither to the cache nor to {tempfile.gettempdir()}: "
+            f"{error.strerror or error}; set PIPES_CACHE_DIR to a folder with space that you can write to"
+        ) from None
+
+
+def find_extracted(expected_hash: str, cache_dir: Path | None = None) -> Path | None:
+    """Return the folder of a snapshot extracted before, or None.
+
+    What is trusted is the folder's owner: it is this user's alone (mode 0700), and got its name after
+    its contents were checked. So files are not read again; their sizes and times tell whether
+    something wrote to them since, and then the folder does not count.
+
+    Raises:
+        SnapshotError: ``expected_hash`` is no SHA-256.
+    """
+    if not _HASH.match(expected_hash):
+        raise SnapshotError(
+            f"{expected_hash!r} is no hash of a code snapshot; expected 64 hexadecimal digits"
+        )
+    places = [_temporary.get(expected_hash)]
+    cache = _own_folder(cache_dir)
+    if cache is not None:
+        places.append(cache / expected_hash)
+    for place in places:
+        if place is not None and _intact(place, expected_hash):
+            return place / _CODE
+    return None
+
+
+def _own_folder(cache_dir: Path | None) -> Path | None:
+    """Return the folder of extracted snapshots if it is, or can be made, this user's alone."""
+    cache = cache_dir or _user_cache()
+    if cache is None:
+        return None
+    folder = cache / "code"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.lstat()
+    except OSError:
+        return None
+    private = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o077
+    return folder if private and status.st_uid == os.geteuid() else None
+
+
+def _user_cache() -> Path | None:
+    configured = os.environ.get("PIPES_CACHE_DIR")
+    if configured:
+        return Path(os.path.abspath(configured))
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):  # The specification says to ignore a relative one.
+        base = os.path.join(os.path.expanduser("~"), ".cache")
+    # Still relative: in a container, a user id may have no entry in the password database.
+    return Path(base, "airflow-provider-pipes") if os.path.isabs(base) else None
+
+
+def _intact(place: Path, expected_hash: str) -> bool:
+    try:
+        listing = json.loads((place / _LISTING).read_bytes())
+        if contents_hash((name, digest) for name, digest, _ in listing) != expected_hash:
+            return False
+        stats = ((os.lstat(place / _CODE / name), size) for name, _, size in listing)
+        return all(each.st_size == size and each.st_mtime_ns == _MTIME_NS for each, size in stats)
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def _extract_temporarily(data: bytes, expected_hash: str) -> Path:
+    folder, owner = Path(tempfile.mkdtemp(prefix="pipes-code-")), os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == owner:  # Not when a forked child exits before its parent.
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    try:
+        code = _extract_into(folder, data, expected_hash)
+    except BaseException:
+        remove()
+        raise
+    _temporary[expected_hash] = code.parent
+    return code
+
+
+def _extract_into(cache: Path, data: bytes, expected_hash: str) -> Path:
+    final = cache / expected_hash
+    work = Path(tempfile.mkdtemp(prefix=f".{expected_hash[:12]}-", dir=cache))
+    try:
+        listing = _unpack(data, work / _CODE)
+        found = contents_hash((name, digest) for name, digest, _ in listing)
+        if found != expected_hash:
+            raise IntegrityError(
+                f"the code snapshot's contents have the hash {found}, expected {expected_hash}; deploy the "
+                "pipeline again, and find out who writes to code/ in the artifact store"
+            )
+        (work / _LISTING).write_text(json.dumps(listing))
+        _take_name(work, final, expected_hash)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return final / _CODE
+
+
+def _take_name(work: Path, final: Path, expected_hash: str) -> None:
+    for _ in range(2):
+        try:
+            os.rename(work, final)
+            return
+        except OSError:
+            if _intact(final, expected_hash):
+                return  # Another process was first, with the same contents.
+            # Something wrote to it: out of the way, whole, since a process may still read it.
+            if final.exists():
+                os.rename(final, tempfile.mkdtemp(prefix=".damaged-", dir=final.parent))
+    os.rename(work, final)
+
+
+def _unpack(data: bytes, folder: Path) -> list[tuple[str, str, int]]:
+    """Write the zip's files below ``folder`` and return their names, hashes and sizes."""
+    import io
+    import zipfile
+    import zlib
+
+    folder.mkdir()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            _check_names(members)
+            return [_unpack_member(archive, member, folder) for member in members]
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise SnapshotError(
+            f"the code snapshot is a damaged zip: {error}; deploy the pipeline again"
+        ) from None
+
+
+def _check_names(members: list[ZipInfo]) -> None:
+    seen: set[str] = set()
+    for member in members:
+        name = member.orig_filename
+        kind = stat.S_IFMT(member.external_attr >> 16)
+        unsafe = re.search(r"[\\\0]|^/|^[A-Za-z]:", name) or not {"", ".", ".."}.isdisjoint(name.split("/"))
+        if unsafe or name != member.filename or kind not in (0, stat.S_IFREG):
+            raise SnapshotError(
+                f"the code snapshot holds {name!r}, which is no plain file below it; nothing was extracted"
+            )
+        if name in seen:
+            raise SnapshotError(f"the code snapshot holds {name!r} twice; nothing was extracted")
+        seen.add(name)
+    clash = min(seen.intersection(folder for name in seen for folder in _folders(name)), default=None)
+    if clash is not None:
+        raise SnapshotError(
+            f"the code snapshot holds {clash!r} as a file and a folder; nothing was extracted"
+        )
+
+
+def _folders(name: str) -> Iterator[str]:
+    while name := name.rpartition("/")[0]:
+        yield name
+
+
+def _unpack_member(archive: ZipFile, member: ZipInfo, folder: Path) -> tuple[str, str, int]:
+    target = folder / member.filename
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = archive.read(member)
+    target.write_bytes(content)
+    os.utime(target, ns=(_MTIME_NS, _MTIME_NS))
+    return member.filename, sha256_hex(content), len(content)

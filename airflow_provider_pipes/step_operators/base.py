@@ -1,0 +1,110 @@
+"""The base of step operators."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from pydantic import model_validator
+
+from airflow_provider_pipes.errors import StepOperatorError
+from airflow_provider_pipes.stack.component import StackComponent
+from airflow_provider_pipes.stack.config import StackComponentConfig
+from airflow_provider_pipes.stack.enums import StackComponentType
+from airflow_provider_pipes.stack.flavor import Flavor
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.models.deployment import StepRunInfo
+    from airflow_provider_pipes.stack.stack import Stack
+
+    # Named here, since inside the flavor below "type" is a property.
+    ConfigClass = type["BaseStepOperatorConfig"]
+    ImplementationClass = type["BaseStepOperator"]
+
+logger = logging.getLogger(__name__)
+
+
+class BaseStepOperatorConfig(StackComponentConfig):
+    """Base of the configurations of step operators."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ignore_base_image(cls, values: Any) -> Any:
+        # Written for older step operators, which chose the image themselves.
+        if not isinstance(values, dict) or "base_image" not in values or "base_image" in cls.model_fields:
+            return values
+        if values["base_image"]:
+            logger.warning(
+                "The 'base_image' field is ignored. To use a custom base image with a step operator, set "
+                "parent_image in the DockerSettings of the step or the pipeline."
+            )
+        return {name: value for name, value in values.items() if name != "base_image"}
+
+
+class BaseStepOperator(StackComponent, ABC):
+    """Runs single steps somewhere else.
+
+    Attributes:
+        entrypoint_config_class: Class path of the entrypoint configuration that makes, and in
+            the job reads, the entrypoint command.
+    """
+
+    type: ClassVar[StackComponentType] = StackComponentType.STEP_OPERATOR
+    entrypoint_config_class: ClassVar[str] = (
+        "airflow_provider_pipes.entrypoints.step_operator_entrypoint_configuration."
+        "StepOperatorEntrypointConfiguration"
+    )
+
+    @property
+    def config(self) -> BaseStepOperatorConfig:
+        """The validated configuration."""
+        return cast(BaseStepOperatorConfig, self._config)
+
+    @abstractmethod
+    def launch(self, info: StepRunInfo, entrypoint_command: list[str]) -> None:
+        """Run a job that executes ``entrypoint_command``, and return when it is done.
+
+        Raise a ``StepOperatorError`` where the job fails; its ``job_exit_code``, if it is set to
+        the command's, tells a step that asked to be skipped from one that failed.
+
+        Args:
+            info: The step, with ``info.config.resource_settings`` and
+                ``info.pipeline.docker_settings``.
+            entrypoint_command: Command that executes the step.
+        """
+
+
+class BaseStepOperatorFlavor(Flavor):
+    """Base of the flavors of step operators."""
+
+    @property
+    def type(self) -> StackComponentType:
+        """The kind of component."""
+        return StackComponentType.STEP_OPERATOR
+
+    @property
+    def config_class(self) -> ConfigClass:
+        """The class of the configuration."""
+        return BaseStepOperatorConfig
+
+    @property
+    @abstractmethod
+    def implementation_class(self) -> ImplementationClass:
+        """The class of the step operator."""
+
+
+def step_operator_of(stack: Stack, name: str) -> BaseStepOperator:
+    """Return a stack's step operator of this name.
+
+    Raises:
+        StepOperatorError: the stack has none of this name, or the component does not derive
+            from ``BaseStepOperator``.
+    """
+    found = stack.step_operator(name)
+    if not isinstance(found, BaseStepOperator):
+        raise StepOperatorError(
+            f"step operator {name!r} of stack {stack.name!r} is a {found.__class__.__name__}, which does not "
+            "derive from BaseStepOperator"
+        )
+    return found
