@@ -34,6 +34,7 @@ _ADVICE = {
     errno.ENOENT: "the place it should go to does not exist: create the bucket or folder",
     errno.ENAMETOOLONG: "the path is too long for the store: shorten the store's own path",
     errno.EINVAL: "the store refused the request: check its address and options",
+    errno.EFBIG: "it is larger than the file system or a limit of this process allows: split the output",
     errno.EMSGSIZE: "it is too large for the store: split the output",
     errno.ENOSYS: "the store can't do that: use another kind of store",
     errno.ELOOP: "a symbolic link on the way leads to itself: remove it",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pipes.authoring.tracing import StepCall, Trace
 from airflow_provider_pipes.compiler import settings
-from airflow_provider_pipes.compiler.code import ProjectCode, StepCode
+from airflow_provider_pipes.compiler.code import ProjectCode
 from airflow_provider_pipes.compiler.inputs import InputCompiler
 from airflow_provider_pipes.compiler.parameters import parameter_specs
 from airflow_provider_pipes.compiler.typecheck import type_name
@@ -86,14 +86,14 @@ class _Compiler:
         self.problems += problems
         config = self._config(where, parameters)
         trace = self._trace()
-        include = self.code.include(self.pipeline.options.get("include", ()), self.problems)
-        sources = {self.pipeline.function.__module__: None} | dict.fromkeys(map(_module, trace.calls))
-        step_code = self.code.steps([*sources], include, self.problems, self.warnings)
-        specs = self._steps(trace, config, step_code)
+        modules = dict.fromkeys([self.pipeline.function.__module__, *map(_module, trace.calls)])
+        include = self.pipeline.options.get("include", ())
+        hashes = self.code.hashes(modules, include, self.problems, self.warnings)
+        specs = self._steps(trace, config, hashes)
         if self.problems or config is None:
             return None
         return PipelineDeployment(
-            pipeline=config, step_specs=tuple(specs), code=self.code.spec(), stack=self.stack.spec
+            pipeline=config, step_specs=tuple(specs), code=self.code.spec, stack=self.stack.spec
         )
 
     def _trace(self) -> Trace:
@@ -171,7 +171,7 @@ class _Compiler:
             )
 
     def _steps(
-        self, trace: Trace, config: PipelineConfig | None, code: Mapping[str, StepCode]
+        self, trace: Trace, config: PipelineConfig | None, code: Mapping[str, str]
     ) -> list[StepSpec]:
         annotations = self._parameter_annotations()
         known: set[StepCall] = set()
@@ -196,7 +196,7 @@ class _Compiler:
         known: set[StepCall],
         annotations: dict[str, Any],
         config: PipelineConfig | None,
-        code: Mapping[str, StepCode],
+        code: Mapping[str, str],
     ) -> StepSpec | None:
         where, options, before = f"step {call.name!r}", call.step.options, len(self.problems)
         inputs = InputCompiler(call, known, annotations)
@@ -226,7 +226,7 @@ class _Compiler:
             outputs=outputs,
             returns_tuple=call.step.returns_tuple,
             upstream=tuple(inputs.upstream),
-            code_hash=code[_module(call)].hash,
+            code_hash=code[_module(call)],
             cache=cache,
             task=task.over(config.task),
             resource_settings=resources,
@@ -249,8 +249,10 @@ class _Compiler:
             )
 
     def _step_operator(self, where: str, name: Any) -> str | None:
-        if name is None or name in self.stack.step_operators:
-            return name
+        if name is None:
+            return None
+        if name in self.stack.step_operators:
+            return str(name)
         stack = self.stack.spec.name
         if not self.stack.step_operators:
             self.problems.append(f"{where}: No step operator specified for active stack {stack!r}; add {name!r} to it")

@@ -47,7 +47,7 @@ def scan_imports(source: bytes, *, is_package: bool) -> FileImports:
     except SyntaxError as error:
         return FileImports(error=f"{error.lineno or 1}: {error.msg}")
     except (ValueError, RecursionError, MemoryError) as error:
-        return FileImports(error=f"1: {error or type(error).__name__}")
+        return FileImports(error=f"1: {str(error) or type(error).__name__}")
     scan = _Scan(is_package)
     for statement in _statements(tree):
         scan.statement(statement)
@@ -180,15 +180,17 @@ def _strings(node: ast.expr) -> list[str] | None:
 
 def _exports(tree: ast.Module) -> Iterator[str]:
     for node in _statements(tree):
-        value: ast.expr | None = None
-        if isinstance(node, ast.Assign) and any(_is_name(target, "__all__") for target in node.targets):
-            value = node.value
-        elif isinstance(node, ast.AnnAssign | ast.AugAssign) and _is_name(node.target, "__all__"):
-            value = node.value
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            method = node.value.func
-            if isinstance(method, ast.Attribute) and _is_name(method.value, "__all__"):
-                value = node.value
-        for each in ast.walk(value) if value else ():
-            if isinstance(each, ast.Constant) and isinstance(each.value, str):
-                yield each.value
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr) and _lists_exports(node):
+            for each in ast.walk(node):
+                if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                    yield each.value
+
+
+def _lists_exports(node: ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr) -> bool:
+    """Whether a statement sets ``__all__``, adds to it or calls a method of it."""
+    if isinstance(node, ast.Assign):
+        return any(_is_name(target, "__all__") for target in node.targets)
+    if isinstance(node, ast.AnnAssign | ast.AugAssign):
+        return _is_name(node.target, "__all__")
+    method = node.value.func if isinstance(node.value, ast.Call) else None
+    return isinstance(method, ast.Attribute) and _is_name(method.value, "__all__")

@@ -43,7 +43,7 @@ def find_included(root: Path, globs: Sequence[str]) -> Inclusion:
     problems: list[str] = []
     for glob in globs:
         problem = _refusal(root, glob)
-        matched, outside = ([], []) if problem else _matches(root, glob)
+        matched, outside = ((), ()) if problem else _matches(root, glob)
         problem = problem or _match_problem(matched, outside)
         if problem:
             problems.append(f"include {glob!r} {problem}")
@@ -84,12 +84,13 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _matches(root: Path, glob: str) -> tuple[list[str], list[str]]:
+def _matches(root: Path, glob: str) -> tuple[Sequence[str], Sequence[str]]:
     parts = [part for part in glob.split("/") if part not in ("", ".")]
     fixed = next((position for position, part in enumerate(parts) if _WILD.search(part)), len(parts))
     start, wild = "/".join(parts[:fixed]), parts[fixed:]
     real_root = os.path.realpath(root)
-    matched, outside = [], []
+    matched: list[str] = []
+    outside: list[str] = []
     for file in _files_below(root, start):
         below = file[len(start) :].lstrip("/").split("/")
         if not wild if file == start else _fits(tuple(below), tuple(wild)):

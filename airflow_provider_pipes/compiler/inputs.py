@@ -169,7 +169,7 @@ def element_annotations(expected: Any, count: int) -> list[Any]:
 def mapping_annotation(expected: Any) -> Any:
     """Return what each value of a mapping should be, where ``expected`` says so."""
     arguments = getattr(expected, "__args__", ())
-    return arguments[1] if getattr(expected, "__origin__", None) is dict and len(arguments) == 2 else Any
+    return arguments[-1] if getattr(expected, "__origin__", None) is dict and len(arguments) == 2 else Any
 
 
 def shortened(value: Any) -> str:

@@ -63,23 +63,25 @@ def _run_child(
             }
         )
     )
-    done = subprocess.run(
-        # -P: neither the script's folder nor the current one is importable.
-        [sys.executable, "-P", os.path.abspath(verify_child.__file__), str(request)],
-        cwd=cwd,
-        env=_environment(layout.root),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
+    # To a file: a pipe would keep us waiting for whatever the user's code starts and leaves running.
+    with (scratch / "output").open("wb") as output:
+        done = subprocess.run(
+            # -P: neither the script's folder nor the current one is importable.
+            [sys.executable, "-P", os.path.abspath(verify_child.__file__), str(request)],
+            cwd=cwd,
+            env=_environment(layout.root),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
     try:
         result: dict[str, Any] = json.loads(report.read_bytes())
     except (OSError, ValueError):
-        output = done.stdout.decode(errors="replace").splitlines()[-_OUTPUT_LINES:]
+        lines = (scratch / "output").read_text(errors="replace").splitlines()[-_OUTPUT_LINES:]
         raise SnapshotError(
             f"importing {', '.join(modules)} ended Python itself (exit status {done.returncode}):"
-            + "".join(f"\n    {line}" for line in output)
+            + "".join(f"\n    {line}" for line in lines)
         ) from None
     return result
 
@@ -97,7 +99,7 @@ def _missing_problems(report: dict[str, Any]) -> list[str]:
     modules: dict[str, str] = report["modules"]
     files: list[str] = sorted(set(report["files"]))
     problems = [
-        f"module {name!r} ({file}) is not in the code snapshot, since no import names it; {_to_include([file])}"
+        f"module {name!r} is not in the code snapshot, since no import names it; {_to_include([file])}"
         for name, file in sorted(modules.items())
     ]
     problems += [

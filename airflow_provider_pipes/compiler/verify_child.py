@@ -76,7 +76,7 @@ class MissingModules:
             file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
             own = name.partition(".")[0] in ("airflow_provider_pipes", "__main__", "__mp_main__")
             snapshot = isinstance(file, str) and file.startswith(self.directory + os.sep)
-            if isinstance(file, str) and not own and not snapshot and is_project_path(file, self.project):
+            if isinstance(file, str) and not own | snapshot and is_project_path(file, self.project):
                 self.found.setdefault(name, self.relative(file))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_pipes.artifacts.connect import open_store
+from airflow_provider_pipes.artifacts.credentials import open_store
 from airflow_provider_pipes.artifacts.storage import Storage
 from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import BaseEntrypointConfiguration
 from airflow_provider_pipes.errors import RunError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_pipes.artifacts.connect import open_store
+from airflow_provider_pipes.artifacts.credentials import open_store
 from airflow_provider_pipes.entrypoints.step_entrypoint_configuration import (
     STORE_CONNECTION_ID_OPTION,
     StepEntrypointConfiguration,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from airflow_provider_pipes.artifacts.connect import open_store
+from airflow_provider_pipes.artifacts.credentials import open_store
 from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, RunError, SkipStep, UserCodeError
 from airflow_provider_pipes.models.canonical import content_hash
 from airflow_provider_pipes.models.documents import Manifest, RunRecord

@@ -63,13 +63,15 @@ class DirectRun:
         """
         for name in step.upstream:
             if name in self.skipped:
-                return self._skip(step.name, f"step {name!r} before it was skipped")
+                self._skip(step.name, f"step {name!r} before it was skipped")
+                return None
         retries = step.task.retries or 0
         for attempt in range(1, retries + 2):
             try:
                 return self._finish(step.name, self._attempt(step, attempt))
             except SkipStep as skip:
-                return self._skip(step.name, str(skip) or "the step asked for it")
+                self._skip(step.name, str(skip) or "the step asked for it")
+                return None
             except (Exception, StepTimeout) as error:
                 if attempt > retries or isinstance(error, FailWithoutRetry):
                     self._fail(step.name, error)

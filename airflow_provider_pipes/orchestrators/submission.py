@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from airflow_provider_pipes.artifacts.storage import Storage
@@ -61,6 +62,8 @@ class Submission:
         use_cache: Whether results may come from the cache.
         resume: Whether to continue the run of that name instead of starting one.
         store_connection_id: Airflow connection with the store's credentials.
+        project_root: The project's folder, which relative paths of its configuration start from.
+        dags_folder: Folder for DAG files, where the user chose one.
     """
 
     storage: Storage
@@ -70,6 +73,8 @@ class Submission:
     use_cache: bool = True
     resume: bool = False
     store_connection_id: str | None = None
+    project_root: Path = field(default_factory=Path.cwd)
+    dags_folder: Path | None = None
     listener: ProgressListener = field(default_factory=Silent)
 
 

@@ -118,5 +118,5 @@ def _links_to_parents(modules: dict[str, ModuleType]) -> Iterator[tuple[ModuleTy
     for name, module in modules.items():
         above, _, leaf = name.rpartition(".")
         parent = sys.modules.get(above)
-        if leaf and above and isinstance(parent, ModuleType):
+        if above and parent is not None:
             yield parent, leaf, module

@@ -48,7 +48,7 @@ class StepPlan:
     @property
     def inputs(self) -> Mapping[str, Mapping[str, Any]]:
         """Input specs by name."""
-        return self.values.get("inputs", {})
+        return dict(self.values.get("inputs", {}))
 
     @property
     def outputs(self) -> list[OutputPlan]:
@@ -78,7 +78,7 @@ class StepPlan:
     @property
     def environment(self) -> Mapping[str, Any]:
         """The docker settings: what beside code and inputs decides a result."""
-        return self.values.get("docker_settings", {})
+        return dict(self.values.get("docker_settings", {}))
 
     @property
     def resources(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def cache_key(plan: StepPlan, inputs: Mapping[str, Any]) -> str:
     The Python version is part of it since pickles are; so are the declared outputs, whose names and
     materializers the code closure does not always hold.
     """
-    from airflow_provider_pipes.artifacts.materializers import format_versions
+    from airflow_provider_pipes.artifacts.materializers import materializer_versions
 
     return content_hash(
         {
@@ -59,7 +59,7 @@ def cache_key(plan: StepPlan, inputs: Mapping[str, Any]) -> str:
             "inputs": {name: content_of(resolved) for name, resolved in inputs.items()},
             "outputs": [[output.name, output.materializer] for output in plan.outputs],
             "environment": plan.environment,
-            "materializers": format_versions(),
+            "materializers": materializer_versions(),
             "python": list(sys.version_info[:2]),
         }
     )

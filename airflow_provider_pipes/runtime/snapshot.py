@@ -6,9 +6,7 @@ import atexit
 import json
 import os
 import re
-import shutil
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +24,7 @@ __all__ = ["contents_hash", "extract_snapshot", "find_extracted", "load_snapshot
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
 _CODE = "code"
 _LISTING = "listing.json"
+_METHODS = (0, 8)  # Stored and deflated; nothing of ours is packed otherwise.
 # All extracted files get this time (1980-01-01), so any later write to one shows in a mere stat.
 _MTIME_NS = 315_532_800 * 10**9
 
@@ -64,8 +63,8 @@ def extract_snapshot(data: bytes, expected_hash: str, cache_dir: Path | None = N
         return _extract_temporarily(data, expected_hash)
     except OSError as error:
         raise SnapshotError(
-            f"the code snapshot can't be extracted, neither to the cache nor to {tempfile.gettempdir()}: "
-            f"{error.strerror or error}; set PIPES_CACHE_DIR to a folder with space that you can write to"
+            "the code snapshot can't be extracted, neither to the cache nor to a temporary folder: "
+            f"{error}; set PIPES_CACHE_DIR to a folder with space that you can write to"
         ) from None
 
 
@@ -131,6 +130,9 @@ def _intact(place: Path, expected_hash: str) -> bool:
 
 
 def _extract_temporarily(data: bytes, expected_hash: str) -> Path:
+    import shutil
+    import tempfile
+
     folder, owner = Path(tempfile.mkdtemp(prefix="pipes-code-")), os.getpid()
 
     def remove() -> None:
@@ -148,6 +150,9 @@ def _extract_temporarily(data: bytes, expected_hash: str) -> Path:
 
 
 def _extract_into(cache: Path, data: bytes, expected_hash: str) -> Path:
+    import shutil
+    import tempfile
+
     final = cache / expected_hash
     work = Path(tempfile.mkdtemp(prefix=f".{expected_hash[:12]}-", dir=cache))
     try:
@@ -174,13 +179,14 @@ def _take_name(work: Path, final: Path, expected_hash: str) -> None:
             if _intact(final, expected_hash):
                 return  # Another process was first, with the same contents.
             # Something wrote to it: out of the way, whole, since a process may still read it.
-            if final.exists():
-                os.rename(final, tempfile.mkdtemp(prefix=".damaged-", dir=final.parent))
+            with suppress(FileNotFoundError):
+                os.rename(final, work.with_name(f"{work.name}-damaged"))
     os.rename(work, final)
 
 
 def _unpack(data: bytes, folder: Path) -> list[tuple[str, str, int]]:
     """Write the zip's files below ``folder`` and return their names, hashes and sizes."""
+    # Here, since most step processes find their code extracted and need none of it.
     import io
     import zipfile
     import zlib
@@ -203,7 +209,8 @@ def _check_names(members: list[ZipInfo]) -> None:
         name = member.orig_filename
         kind = stat.S_IFMT(member.external_attr >> 16)
         unsafe = re.search(r"[\\\0]|^/|^[A-Za-z]:", name) or not {"", ".", ".."}.isdisjoint(name.split("/"))
-        if unsafe or name != member.filename or kind not in (0, stat.S_IFREG):
+        plain = kind in (0, stat.S_IFREG) and member.compress_type in _METHODS
+        if unsafe or name != member.filename or not plain:
             raise SnapshotError(
                 f"the code snapshot holds {name!r}, which is no plain file below it; nothing was extracted"
             )

@@ -62,7 +62,7 @@ def import_user_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}.") and not _user_frames(error):
             raise TargetError(
-                f"there is no module {error.name!r} here; is it in the project, and is its name written right?"
+                f"there is no module {error.name!r} here; check its name, and that it is in the project"
             ) from None
         raise _user_code_error(name, error) from error
     except (Exception, SystemExit) as error:

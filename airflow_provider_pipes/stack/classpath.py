@@ -68,9 +68,9 @@ def missing_import(error: ImportError) -> str:
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """Return "; did you mean …?" where ``known`` has a name like ``name``, and nothing where it has none."""
+    """Return " (did you mean …?)" where ``known`` has a name like ``name``, and nothing where it has none."""
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 @contextmanager

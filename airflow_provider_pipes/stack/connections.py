@@ -59,9 +59,9 @@ class EnvironmentConnections:
         text = self._environment.get(variable, "").strip()
         if not text:
             raise ConfigurationError(
-                f"there is no connection {connection_id!r} here; define it as Airflow does, by an environment "
-                f"variable {variable}: either a URI as 'aws://KEY:SECRET@/?region_name=eu-west-1' or JSON as "
-                '\'{"conn_type": "aws", "login": "KEY", "password": "SECRET"}\''
+                f"there is no connection {connection_id!r} here; define it as Airflow does, by the variable "
+                f"{variable} of the environment: a URI as 'aws://KEY:SECRET@/?region_name=eu-west-1', or "
+                'JSON as \'{"conn_type": "aws", "login": "KEY", "password": "SECRET"}\''
             )
         try:
             return _from_json(text) if text.startswith("{") else _from_uri(text)

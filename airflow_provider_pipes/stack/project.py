@@ -81,7 +81,8 @@ class Project:
         if len(own) == 1:
             return own[0]
         raise ConfigurationError(
-            f"{self.source.path or 'the environment'} has several stacks ({', '.join(own)}) and no active_stack; "
+            f"{self.source.path or 'the environment'} has several stacks and no active_stack: "
+            f"{', '.join(own)}; "
             f'add active_stack = "{own[0]}" at its top, or name one with --stack'
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import logging
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 from airflow_provider_pipes.errors import ConfigurationError, FlavorError
 from airflow_provider_pipes.stack.builtin import BUILT_IN_FLAVORS
-from airflow_provider_pipes.stack.classpath import import_class, importable_from, missing_import
+from airflow_provider_pipes.stack.classpath import import_class, importable_from, missing_import, nearest
 from airflow_provider_pipes.stack.component import StackComponent
 from airflow_provider_pipes.stack.config import StackComponentConfig
 from airflow_provider_pipes.stack.enums import StackComponentType
@@ -128,9 +127,7 @@ class FlavorRegistry:
 
     def _unknown(self, kind: StackComponentType, flavor: str) -> str:
         known = self.names(kind)
-        message = f"unknown {kind.label} flavor {flavor!r}"
-        if close := difflib.get_close_matches(flavor, known, n=1):
-            message += f"; did you mean {close[0]!r}?"
+        message = f"unknown {kind.label} flavor {flavor!r}{nearest(flavor, known)}"
         elsewhere = [each.plural.replace("_", " ") for each, name in self._refs if name == flavor]
         if elsewhere:
             message += f"; it is a flavor of {' and '.join(elsewhere)}"

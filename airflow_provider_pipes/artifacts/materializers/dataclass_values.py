@@ -48,7 +48,7 @@ class DataclassMaterializer(Materializer):
         encoder = _Encoder()
         try:
             encoder.encode(value)
-        except _UnfitError:
+        except (_UnfitError, RecursionError):
             return False
         return encoder.found_dataclass
 

@@ -10,13 +10,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow_provider_pipes.models.canonical import canonical_json
-from airflow_provider_pipes.models.deployment import ParameterSpec, PipelineConfig, PipelineDeployment, StepSpec
+from airflow_provider_pipes.models.deployment import (
+    ParameterSpec,
+    PipelineConfig,
+    PipelineDeployment,
+    StepSpec,
+)
 from airflow_provider_pipes.models.settings import Schedule, TaskSettings
 from airflow_provider_pipes.orchestrators.airflow.literal import Call, Name
 
 Arguments = dict[str, Any]
 
-# Arguments of Airflow's Param itself, on the worker or on the server: a JSON schema can't give them as keywords.
+# Arguments of Airflow's Param itself, on the worker or on the server: no keys for a JSON schema.
 _OF_PARAM = {"self", "default", "description", "source", "schema"}
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _UNITS = {"days": timedelta(days=1), "hours": timedelta(hours=1), "minutes": timedelta(minutes=1)}
@@ -94,16 +99,17 @@ def _schedule_arguments(schedule: Schedule | None) -> Arguments:
 
 
 def _timetable(schedule: Schedule) -> Call:
-    # A plain cron string or timedelta would mean one of two timetables, by a setting of the Airflow that reads it.
+    # A plain cron string or timedelta means one of two timetables, by a setting of the Airflow that reads it.
     if schedule.interval is not None:
         return Call("DeltaTriggerTimetable", [_duration(schedule.interval)])
     return Call("CronTriggerTimetable", [schedule.cron], {"timezone": schedule.timezone})
 
 
 def _moment(schedule: Schedule, moment: datetime) -> Call:
-    # In the schedule's zone, however it was written: a deployment read back from JSON has lost the zone's name.
-    zone = ZoneInfo(schedule.timezone)
-    local = schedule.localized(moment).astimezone(UTC).astimezone(zone)
+    # In the schedule's zone, however it was written: a deployment read back from JSON has lost the zone's
+    # name, and the fold of a moment without one.
+    written = moment if moment.tzinfo else moment.replace(fold=0)
+    local = schedule.localized(written).astimezone(UTC).astimezone(ZoneInfo(schedule.timezone))
     numbers = [local.year, local.month, local.day, local.hour, local.minute, local.second, local.microsecond]
     while len(numbers) > 3 and numbers[-1] == 0:
         numbers.pop()

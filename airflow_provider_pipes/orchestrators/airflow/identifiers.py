@@ -16,13 +16,14 @@ MAX_LENGTH = 40
 
 # The names that a DAG file uses itself, whatever its pipeline.
 _OF_THE_FILE = {
-    "DAG", "STORE", "UTC", "CronTriggerTimetable", "DeltaTriggerTimetable", "Param", "StepPythonOperator", "ZoneInfo",
-    "airflow", "airflow_provider_pipes", "dag", "datetime", "os", "timedelta",
+    "DAG", "STORE", "UTC", "CronTriggerTimetable", "DeltaTriggerTimetable", "Param", "StepPythonOperator",
+    "ZoneInfo", "airflow", "airflow_provider_pipes", "dag", "datetime", "os", "timedelta",
 }  # fmt: skip
-# Names must not depend on the version of Python or on whether `site` was loaded, which adds the second set. The
-# builtin that 3.13 added is left out; all others, and the keywords, are the same in every version we support.
-_OF_PYTHON = (set(dir(builtins)) - {"PythonFinalizationError"}) | {"copyright", "credits", "exit", "license", "quit"}
-RESERVED = frozenset(_OF_THE_FILE | _OF_PYTHON | set(keyword.kwlist) | {"case", "match", "type"})
+# Names must not depend on the version of Python, nor on whether `site` was loaded: so the one builtin that
+# 3.13 added is left out. All others, and the keywords, are the same in every version that we support.
+_BUILTINS = set(dir(builtins)) - {"PythonFinalizationError"}
+_OF_SITE = {"copyright", "credits", "exit", "license", "quit"}
+RESERVED = frozenset(_OF_THE_FILE | _BUILTINS | _OF_SITE | set(keyword.kwlist) | {"case", "match", "type"})
 
 
 def variable_names(names: Sequence[str]) -> dict[str, str]:

@@ -49,11 +49,15 @@ def _text_problem(what: str, text: str) -> str | None:
     return None
 
 
+def _too_long(what: str, text: str, limit: int) -> str:
+    return f"{what} has {len(text)} characters; Airflow takes at most {limit}: shorten it"
+
+
 def _tag_problems(tags: tuple[str, ...]) -> Iterator[str | None]:
     for tag in tags:
         yield _text_problem(f"tag {tag[:40]!r}", tag)
         if len(tag) > TAG_MAX_LENGTH:
-            yield f"tag {tag[:40]!r}… has {len(tag)} characters; Airflow takes at most {TAG_MAX_LENGTH}: shorten it"
+            yield _too_long(f"tag {tag[:40]!r}…", tag, TAG_MAX_LENGTH)
         if not tag.strip():
             yield f"tag {tag!r} shows nothing in Airflow: remove it"
 
@@ -63,7 +67,7 @@ def _task_problems(where: str, task: TaskSettings) -> Iterator[str | None]:
         text = getattr(task, name) or ""
         yield _text_problem(f"{name} of {where}", text)
         if len(text) > POOL_MAX_LENGTH:
-            yield f"{name} of {where} has {len(text)} characters; Airflow takes at most {POOL_MAX_LENGTH}: shorten it"
+            yield _too_long(f"{name} of {where}", text, POOL_MAX_LENGTH)
     for name in ("retries", "pool_slots"):
         yield _count_problem(f"{name} of {where}", getattr(task, name))
     for name in ("retry_delay", "max_retry_delay", "execution_timeout"):
@@ -95,8 +99,8 @@ def _schedule_problems(pipeline: PipelineConfig) -> Iterator[str | None]:
     for parameter in pipeline.parameters:
         if parameter.required:
             yield (
-                f"parameter {parameter.name!r} has no default, and a run started by the schedule gives it no value: "
-                "give it a default or remove the schedule"
+                f"parameter {parameter.name!r} has no default, and a run that the schedule starts gives it "
+                "no value: give it a default, or remove the schedule"
             )
     yield _text_problem("the schedule's cron expression", schedule.cron or "")
     yield _duration_problem("the schedule's interval", schedule.interval)
@@ -133,7 +137,7 @@ def _value_problems(what: str, value: Any, depth: int = 0) -> Iterator[str]:
         problem = _text_problem(what, value)
         if problem:
             yield problem
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif type(value) in (int, float):
         yield from _number_problems(what, value)
     elif isinstance(value, list | tuple | dict):
         parts = [*value, *value.values()] if isinstance(value, dict) else value
@@ -141,9 +145,9 @@ def _value_problems(what: str, value: Any, depth: int = 0) -> Iterator[str]:
             yield from _value_problems(what, part, depth + 1)
 
 
-def _number_problems(what: str, value: float) -> Iterator[str]:
-    # PostgreSQL gives a large float back as an integer, and a task whose parameters hold an integer beyond 64 bits
-    # dies before its first log line.
+def _number_problems(what: str, value: Any) -> Iterator[str]:
+    # PostgreSQL gives a large float back as an integer, and a task whose parameters hold an integer beyond 64
+    # bits dies before its first log line.
     if isinstance(value, float) and not math.isfinite(value):
         yield f"{what} holds {value}, which JSON does not have: give a finite number"
     elif not -(2**63) <= value < 2**63:
@@ -157,8 +161,8 @@ def _garbled_default(name: str, default: Any) -> str | None:
         return None
     if any(_holds_object(item) for item in default):
         return (
-            f"the default of {name} is a list that holds objects beside or inside other values, which Airflow's form "
-            "shows garbled: put the list into an object, or give only objects"
+            f"the default of {name} is a list that holds objects beside or inside other values, which "
+            "Airflow's form gets garbled: put the list into an object, or give a list of objects only"
         )
     return None
 

@@ -20,9 +20,9 @@ LINE_LENGTH = 88
 
 _STEP = 4
 
-# What is escaped in a string beside quotes: the backslash, what can't be seen, what changes how the text around it
-# is shown (Trojan source), and what UTF-8 can't hold. Fixed ranges and not str.isprintable, whose answer depends on
-# the version of Python, while a DAG file must not.
+# What is escaped in a string beside quotes: the backslash, what can't be seen, what changes how the text
+# around it is shown (Trojan source), and what UTF-8 can't hold. Fixed ranges and not str.isprintable, whose
+# answer depends on the version of Python, while a DAG file must not.
 _ESCAPED = re.compile(
     "[\\\\\x00-\x1f\x7f-\xa0\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u1680\u17b4\u17b5"
     "\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ud800-\uf8ff\ufeff\uffa0\ufff0-\uffff"
@@ -52,6 +52,7 @@ def literal(value: Any, indent: int = 0, column: int | None = None) -> str:
     """Return the source of ``value``: JSON-like data, a Name, a Call, or containers of them.
 
     Args:
+        value: What to write.
         indent: Spaces before the line that it begins on.
         column: Where on that line it begins, if not at ``indent``.
 
@@ -148,11 +149,11 @@ def _flat(value: Any, room: int) -> str | None:
     parts: list[str] = []
     for before, item in items:
         room -= len(before) + (len(", ") if parts else 0)
-        text = _flat(item, room) if before.isascii() else None
-        if text is None:
+        flat = _flat(item, room) if before.isascii() else None
+        if flat is None:
             return None
-        room -= len(text)
-        parts.append(before + text)
+        room -= len(flat)
+        parts.append(before + flat)
     return f"{opening}{', '.join(parts)}{closing}" if room >= 0 else None
 
 

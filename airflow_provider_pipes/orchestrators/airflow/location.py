@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
@@ -32,10 +32,10 @@ def store_location(store_root_uri: str, project_root: Path, dags_folder: Path) -
         return StoreLocation(store_root_uri)
     store = Path(os.path.abspath(path))
     root = project_root.resolve()
-    from_root = [_path_inside(each, root) for each in (store, Path(os.path.abspath(dags_folder)))]
-    if from_root[0] is None or from_root[1] is None:
+    to_store, to_folder = _path_inside(store, root), _path_inside(Path(os.path.abspath(dags_folder)), root)
+    if to_store is None or to_folder is None:
         return StoreLocation(str(store))
-    return StoreLocation(PurePosixPath(os.path.relpath(root / from_root[0], root / from_root[1])).as_posix(), True)
+    return StoreLocation(Path(os.path.relpath(to_store, to_folder)).as_posix(), relative=True)
 
 
 def _local_path(uri: str) -> str | None:

@@ -21,6 +21,8 @@ from airflow_provider_pipes.orchestrators.airflow.marker import MARKER_MAX_BYTES
 # Airflow keeps the text of every version of a DAG file in its database; MySQL takes 16 MiB of it.
 MAX_BYTES = 2**24 - 1
 
+_NO_NEWLINE = "\\ No newline at end of file"
+
 _CURES = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
@@ -28,6 +30,7 @@ _CURES = {
     errno.EPERM: "change its permissions or choose another folder with --dags-folder",
     errno.EROFS: "choose a folder that can be written with --dags-folder",
     errno.ENOTDIR: "choose another folder with --dags-folder",
+    errno.EISDIR: "move it away, or use another DAG id",
     errno.EEXIST: "choose another folder with --dags-folder",
 }
 
@@ -83,7 +86,7 @@ def diff(path: Path, text: str) -> str:
     current = (_replaceable(path, text) or b"").decode(errors="backslashreplace")
     before = str(path) if current else os.devnull
     lines = difflib.unified_diff(_lines(current), _lines(text), before, str(path))
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+    return "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}\n" for line in lines)
 
 
 def check(path: Path, text: str) -> None:
@@ -137,8 +140,8 @@ def _replaceable(path: Path, text: str) -> bytes | None:
     ours, theirs = read_marker(text), _marker_of(path)
     if ours and ours.source != theirs.source:
         raise DeployError(
-            f"{path} is the DAG file of the pipeline {theirs.source}, and {ours.source} would replace it: give one "
-            f"of them another DAG id, or remove the file with `pipes undeploy`"
+            f"{path} is the DAG file of the pipeline {theirs.source}, and {ours.source} would replace it: "
+            "give one of them another DAG id, or remove the file with `pipes undeploy`"
         )
     return current
 
@@ -146,7 +149,7 @@ def _replaceable(path: Path, text: str) -> bytes | None:
 def _read(path: Path) -> bytes | None:
     with _told_as(f"cannot read {path}"):
         if path.is_symlink():
-            raise DeployError(f"{path} is a symbolic link and not ours to replace: remove it, or use another DAG id")
+            raise DeployError(f"{path} is a symbolic link, not ours: remove it, or use another DAG id")
         try:
             return path.read_bytes()
         except FileNotFoundError:

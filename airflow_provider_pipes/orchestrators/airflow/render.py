@@ -25,7 +25,6 @@ _MODULES = {
     "DeltaTriggerTimetable": "airflow.sdk",
     "Param": "airflow.sdk",
 }
-_STANDARD_LIBRARY = ("datetime", "zoneinfo")
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,8 @@ def render_dag_file(
     """Return the text of the DAG file.
 
     Args:
+        deployment: What to render.
+        dag_id: Airflow's name for it.
         store: The artifact store's root.
         store_connection_id: Airflow connection that opens the store.
         templates_dir: Templates of a user's own, in place of ours of the same name.
@@ -105,15 +106,24 @@ def _beside_the_file(path: str) -> Call:
 
 def _imports(values: Iterable[Any], kind: TaskKind) -> list[str]:
     names = {name for value in values for name in names_in(value)} | {"DAG"}
-    modules: dict[str, list[str]] = {kind.module: [kind.operator]}
+    members: dict[str, list[str]] = {}
     for name in sorted(names & _MODULES.keys(), key=_import_order):
-        modules.setdefault(_MODULES[name], []).append(name)
-    froms = {module: f"from {module} import {', '.join(modules[module])}" for module in sorted(modules)}
-    standard = ["import os"] if any(name.startswith("os.") for name in names) else []
-    standard += [froms.pop(module) for module in _STANDARD_LIBRARY if module in froms]
-    # Nothing in the file uses this name: it is there for the dag-processor, which looks for it.
-    stock = f"import {kind.stock_module}  # noqa: F401"
-    return [*standard, *([""] if standard else []), stock, *froms.values()]
+        members.setdefault(_MODULES[name], []).append(name)
+    froms = {module: f"from {module} import {', '.join(members[module])}" for module in sorted(members)}
+    airflow = froms.pop("airflow.sdk")
+    uses_os = any(name.startswith("os.") for name in names)
+    standard = [*(["import os"] if uses_os else []), *froms.values()]
+    return [
+        *standard,
+        *([""] if standard else []),
+        # Nothing in the file uses this name: it is there for the dag-processor, which looks for it.
+        f"import {kind.stock_module}  # noqa: F401",
+        airflow,
+        "",
+        # Whether ours is a third party's module or the project's own depends on where a linter is started.
+        "# isort: split",
+        f"from {kind.module} import {kind.operator}",
+    ]
 
 
 def _import_order(name: str) -> tuple[bool, bool, str]:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError
+import jinja2
 
 from airflow_provider_pipes.errors import ConfigurationError, PipesError
 from airflow_provider_pipes.orchestrators.airflow.literal import Call, assignment, keyword, literal
@@ -32,27 +32,27 @@ def render_template(context: Mapping[str, Any], templates_dir: Path | None = Non
     if templates_dir is None:
         return _environment().get_template(FILE_TEMPLATE).render(context)
     if not templates_dir.is_dir():
-        raise ConfigurationError(f"dags_templates_dir {templates_dir} is no folder: make it, or remove the setting")
+        raise ConfigurationError(f"dags_templates_dir {templates_dir} is no folder: make it, or unset it")
     try:
         text = _environment(str(templates_dir)).get_template(FILE_TEMPLATE).render(context)
     except PipesError:
         raise
     except Exception as error:
         raise ConfigurationError(
-            f"{_place(error, templates_dir)}: {type(error).__name__}: {error}; correct the template, or remove it "
-            "to use ours"
+            f"{_place(error, templates_dir)}: {type(error).__name__}: {error}; correct the template, or "
+            "remove it to use ours"
         ) from None
     _check_python(text, templates_dir)
     return text
 
 
 @cache
-def _environment(templates_dir: str | None = None) -> Environment:
+def _environment(templates_dir: str | None = None) -> jinja2.Environment:
     folders = [*([templates_dir] if templates_dir else []), str(packaged_templates())]
-    environment = Environment(
-        loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
-        undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701  (Python, not HTML; every value passes literal())
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(folder) for folder in folders]),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # Python, not HTML; what escapes values is literal().
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -73,9 +73,9 @@ def _call(function: str, arguments: Mapping[str, Any]) -> Call:
 
 
 def _place(error: Exception, templates_dir: Path) -> str:
-    if isinstance(error, TemplateSyntaxError):
+    if isinstance(error, jinja2.TemplateSyntaxError):
         return f"{error.filename or error.name}:{error.lineno}"
-    if isinstance(error, TemplateNotFound):
+    if isinstance(error, jinja2.TemplateNotFound):
         return f"template {error.name!r}, not found in {templates_dir} or among ours"
     # Jinja gives the frames of a template its file and line.
     frames = [each for each in traceback.extract_tb(error.__traceback__) if each.filename.endswith(".jinja")]

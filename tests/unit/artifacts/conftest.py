@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_pipes.artifacts.storage import Storage, open_storage
+
+
+@pytest.fixture(scope="session")
+def s3_options() -> Iterator[dict[str, Any]]:
+    """A server that speaks S3 on the loopback address, and what a store needs to reach it."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    options = {
+        "key": "testing",
+        "secret": "testing",
+        "endpoint_url": f"http://{host}:{port}",
+        "client_kwargs": {"region_name": "us-east-1"},
+    }
+    bucket = urllib.request.Request(f"http://{host}:{port}/bucket", method="PUT")
+    urllib.request.urlopen(bucket).close()
+    yield options
+    server.stop()
+
+
+@pytest.fixture
+def s3_storage(s3_options: dict[str, Any]) -> Storage:
+    return open_storage(f"s3://bucket/{uuid.uuid4().hex}", s3_options)
+
+
+@pytest.fixture(params=["local", "memory", pytest.param("s3", marks=pytest.mark.s3)])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "s3":
+        stored: Storage = request.getfixturevalue("s3_storage")
+        return stored
+    if request.param == "memory":
+        return open_storage(f"memory://{uuid.uuid4().hex}/store")
+    return open_storage(str(tmp_path / "store"))
