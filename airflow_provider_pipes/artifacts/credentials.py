@@ -7,14 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pipes.errors import ConfigurationError
-from airflow_provider_pipes.stack.connections import (
-    ConnectionFields,
-    ConnectionResolver,
-    EnvironmentConnections,
-)
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.artifacts.storage import Storage
+    from airflow_provider_pipes.stack.connections import ConnectionFields, ConnectionResolver
 
 Options = dict[str, Any]
 
@@ -34,7 +30,11 @@ def open_store(uri: str, connection_id: str | None, resolver: ConnectionResolver
 
     if connection_id is None:
         return open_storage(uri)
-    connection = (resolver or EnvironmentConnections()).resolve(connection_id)
+    if resolver is None:
+        from airflow_provider_pipes.stack.connections import EnvironmentConnections
+
+        resolver = EnvironmentConnections()
+    connection = resolver.resolve(connection_id)
     return open_storage(uri, filesystem_options(uri, connection))
 
 

@@ -57,8 +57,11 @@ class ProjectCode:
                 "that reach it again; list what it imports in include=[…], or import it by its name"
                 for place in closure.dynamic
             )
-        self.index.save()
         return {module: self._hash(module, closure) for module, closure in closures.items()}
+
+    def keep_memo(self) -> None:
+        """Write the memo; not done by ``hashes``, since a command that fails or only looks writes nothing."""
+        self.index.save()
 
     def _hash(self, module: str, closure: Closure) -> str:
         if not self.index.holds(module):

@@ -15,7 +15,7 @@ from airflow_provider_pipes.compiler.code import ProjectCode
 from airflow_provider_pipes.compiler.inputs import InputCompiler
 from airflow_provider_pipes.compiler.parameters import parameter_specs
 from airflow_provider_pipes.compiler.typecheck import type_name
-from airflow_provider_pipes.errors import CompileError
+from airflow_provider_pipes.errors import CompileError, PipesError, UserCodeError
 from airflow_provider_pipes.models.deployment import (
     ParameterSpec,
     PipelineConfig,
@@ -26,6 +26,7 @@ from airflow_provider_pipes.models.deployment import (
 from airflow_provider_pipes.models.deployment import OutputSpec as DeployedOutput
 from airflow_provider_pipes.models.names import airflow_key_problem
 from airflow_provider_pipes.models.settings import DockerSettings, TaskSettings
+from airflow_provider_pipes.runtime.sources import user_traceback
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.authoring.pipeline import Pipeline
@@ -86,7 +87,7 @@ class _Compiler:
         self.problems += problems
         config = self._config(where, parameters)
         trace = self._trace()
-        modules = dict.fromkeys([self.pipeline.function.__module__, *map(_module, trace.calls)])
+        modules = dict.fromkeys([self.pipeline.function.__module__, *map(_module, trace.calls), *self._components()])
         include = self.pipeline.options.get("include", ())
         hashes = self.code.hashes(modules, include, self.problems, self.warnings)
         specs = self._steps(trace, config, hashes)
@@ -96,8 +97,19 @@ class _Compiler:
             pipeline=config, step_specs=tuple(specs), code=self.code.spec, stack=self.stack.spec
         )
 
+    def _components(self) -> list[str]:
+        """Return the project's own modules that workers build the stack's components from."""
+        paths = [path for spec in self.stack.spec.components for path in (spec.implementation, spec.config_class)]
+        return [module for path in paths if self.code.index.holds(module := path.partition(":")[0])]
+
     def _trace(self) -> Trace:
-        trace = self.pipeline.trace()
+        try:
+            trace = self.pipeline.trace()
+        except PipesError:
+            raise
+        except Exception as error:  # whatever the user's own code in the body raises
+            said = f"the body of pipeline {self.pipeline.name!r} raised {type(error).__name__}: {error}"
+            raise UserCodeError(self.code.relative_text(said), user_traceback(error)) from error
         self.problems += trace.problems
         if not trace.calls and not trace.problems:
             self.problems.append("its body calls no step; call at least one function decorated with @step")

@@ -53,7 +53,7 @@ def find_layout(file: Path, module: str | None = None) -> tuple[ProjectLayout, s
         name = _dotted(file, installed)
         return ProjectLayout(installed, ("",), name.partition(".")[0]), name
     base = _import_base(file) if module is None else _base_of_module(file, module)
-    root = _project_root(base)
+    root = project_root(base)
     return ProjectLayout(root, _import_roots(root, base)), _dotted(file, base)
 
 
@@ -75,7 +75,8 @@ def _base_of_module(file: Path, module: str) -> Path:
     return Path(*location.parts[: -len(parts)])
 
 
-def _project_root(base: Path) -> Path:
+def project_root(base: Path) -> Path:
+    """Return the project's folder: the nearest above with a pipes.toml, else a project's mark, else ``base``."""
     ancestors = (base, *base.parents)
     configured = (folder for folder in ancestors if (folder / _CONFIG_FILE).is_file())
     marked = (folder for folder in ancestors if any((folder / marker).exists() for marker in _MARKERS))

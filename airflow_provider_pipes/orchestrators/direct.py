@@ -14,6 +14,7 @@ from airflow_provider_pipes.orchestrators.limits import StepTimeout, time_limit
 from airflow_provider_pipes.runtime import runs
 from airflow_provider_pipes.runtime.launch import StepLaunch
 from airflow_provider_pipes.runtime.plan import DeploymentPlan
+from airflow_provider_pipes.step_operators.base import step_operator_of
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.models.deployment import PipelineDeployment, StepSpec
@@ -96,7 +97,7 @@ class DirectRun:
         with time_limit(step.name, step.task.execution_timeout):
             if step.step_operator is None:
                 return run_in_process(launch)
-            operator = self.stack.step_operator(step.step_operator)
+            operator = step_operator_of(self.stack, step.step_operator)
             return run_by_step_operator(launch, operator, self.submission.store_connection_id)
 
     def _references(self, step: StepSpec) -> dict[str, dict[str, Any]]:

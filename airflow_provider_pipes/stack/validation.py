@@ -17,6 +17,7 @@ _SECRET_NAME = re.compile(
 )
 _EXPECTED = {
     "string_type": "expected text",
+    "string_too_short": "expected text that is not empty",
     "int_type": "expected a whole number",
     "bool_type": "expected true or false",
     "tuple_type": "expected a list",

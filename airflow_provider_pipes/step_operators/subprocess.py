@@ -56,12 +56,7 @@ class SubprocessStepOperator(BaseStepOperator):
         step = info.config.name
         command = _with_this_python(entrypoint_command)
         with _sigterm_as_exit():
-            process = _start(step, command)
-            try:
-                code, last_line = _follow(process)
-            except BaseException:
-                _end(process)
-                raise
+            code, last_line = _follow(_start(step, command))
         if code:
             raise _failure(step, code, last_line)
 
@@ -96,19 +91,25 @@ def _follow(process: subprocess.Popen[str]) -> tuple[int, str]:
     last_line = deque([""], maxlen=1)
     # In a thread, since what the child leaves running may keep the pipe open after it has ended.
     reader = threading.Thread(target=_log_lines, args=(process.stdout, last_line), daemon=True)
-    reader.start()
-    code = process.wait()
-    reader.join(_DRAIN_SECONDS)
+    try:
+        reader.start()
+        code = process.wait()
+    except BaseException:
+        _end(process)
+        raise
+    finally:
+        reader.join(_DRAIN_SECONDS)
     return code, last_line[0]
 
 
 def _log_lines(stream: IO[str], last_line: deque[str]) -> None:
-    # A limit, or output without line ends would pile up in memory.
-    for line in iter(lambda: stream.readline(_LINE_LIMIT), ""):
-        text = line.rstrip("\r\n")
-        logger.info("%s", text)
-        if text.strip():
-            last_line.append(text)
+    with stream:
+        # A limit, or output without line ends would pile up in memory.
+        for line in iter(lambda: stream.readline(_LINE_LIMIT), ""):
+            text = line.rstrip("\r\n")
+            logger.info("%s", text)
+            if text.strip():
+                last_line.append(text)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -149,7 +149,7 @@ class RepeatGuard:
     is small in memory and endless as text. Modest repetition is common and harmless.
     """
 
-    _LIMIT = 1_000_000
+    _LIMIT = 200_000
 
     def __init__(self) -> None:
         self._seen: set[int] = set()

@@ -92,7 +92,7 @@ def _copy_tree(source: Path, target: Path, index: dict[str, Any]) -> None:
             index["links"][relative] = os.readlink(entry.path)
         elif entry.is_dir():
             (target / relative).mkdir()
-            if next(os.scandir(entry.path), None) is None:
+            if not os.listdir(entry.path):
                 index["folders"].append(relative)
         else:
             _copy_file(Path(entry.path), target / relative, relative, index)

@@ -31,9 +31,12 @@ class NumpyMaterializer(Materializer):
     def save(self, value: Any, directory: Path) -> None:
         """Write the array."""
         import numpy as np
+        from numpy.lib import format as npy
 
         name = _SCALAR if isinstance(value, np.generic) else _ARRAY
-        np.save(directory / name, value, allow_pickle=False)
+        with (directory / name).open("wb") as file:
+            # The version that takes any field name; numpy.save warns when it has to choose it.
+            npy.write_array(file, np.asarray(value), version=(3, 0), allow_pickle=False)
 
     def load(self, directory: Path, expected: Any) -> Any:
         """Return the array or scalar."""

@@ -88,7 +88,9 @@ def render_dag_file(
     ]
     context = {
         "deployment": deployment,
-        "imports": _imports([*constants.values(), arguments, *(task.arguments for task in tasks)], PYTHON),
+        "imports": _imports(
+            [*constants.values(), arguments, *(task.arguments for task in tasks)], PYTHON if tasks else None
+        ),
         "constants": constants,
         "arguments": arguments,
         "tasks": tasks,
@@ -104,7 +106,7 @@ def _beside_the_file(path: str) -> Call:
     return Call("os.path.abspath", [Call("os.path.join", [here, path])])
 
 
-def _imports(values: Iterable[Any], kind: TaskKind) -> list[str]:
+def _imports(values: Iterable[Any], kind: TaskKind | None) -> list[str]:
     names = {name for value in values for name in names_in(value)} | {"DAG"}
     members: dict[str, list[str]] = {}
     for name in sorted(names & _MODULES.keys(), key=_import_order):
@@ -113,17 +115,15 @@ def _imports(values: Iterable[Any], kind: TaskKind) -> list[str]:
     airflow = froms.pop("airflow.sdk")
     uses_os = any(name.startswith("os.") for name in names)
     standard = [*(["import os"] if uses_os else []), *froms.values()]
-    return [
-        *standard,
-        *([""] if standard else []),
-        # Nothing in the file uses this name: it is there for the dag-processor, which looks for it.
-        f"import {kind.stock_module}  # noqa: F401",
-        airflow,
-        "",
-        # Whether ours is a third party's module or the project's own depends on where a linter is started.
-        "# isort: split",
-        f"from {kind.module} import {kind.operator}",
-    ]
+    if standard:
+        standard.append("")
+    if kind is None:
+        return [*standard, airflow]
+    # Nothing in the file uses the name of the stock module: it is there for the dag-processor, which looks for it.
+    stock = f"import {kind.stock_module}  # noqa: F401"
+    ours = f"from {kind.module} import {kind.operator}"
+    # Whether ours is the project's own or a third party's depends on where a linter is started.
+    return [*standard, stock, airflow, "", "# isort: split", ours]
 
 
 def _import_order(name: str) -> tuple[bool, bool, str]:

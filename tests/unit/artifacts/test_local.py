@@ -94,7 +94,7 @@ def test_a_file_too_large_is_a_clear_error_and_leaves_nothing(tmp_path: Path) ->
 
 def test_a_file_on_the_way_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "runs").write_bytes(b"")
-    with pytest.raises(ArtifactError, match="move (it|that file) away"):
+    with pytest.raises(ArtifactError, match=r"move (it|that file) away"):
         LocalStorage(tmp_path).write("runs/x", b"")
 
 

@@ -4,8 +4,10 @@ import dataclasses
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -108,8 +110,8 @@ class _Witness:
 def test_changed_content_is_refused_before_anything_reads_it(storage: Storage, tmp_path: Path) -> None:
     reference = save_artifact(storage, "runs/x", {1, 2})
     storage.write("runs/x/value.pkl", pickle.dumps(_Witness(tmp_path / "unpickled")))
-    expected = rf"runs/x' is not what was stored: expected {reference.size} bytes with SHA-256 {reference.sha256}, got"
-    with pytest.raises(IntegrityError, match=expected):
+    expected = f"expected {reference.size} bytes with SHA-256 {reference.sha256}, got"
+    with pytest.raises(IntegrityError, match=f"runs/x' is not what was stored: {expected}"):
         load_artifact(storage, reference)
     assert not (tmp_path / "unpickled").exists()
 
@@ -134,14 +136,14 @@ def test_a_link_put_into_a_payload_is_refused(tmp_path: Path) -> None:
     place = storage.local_path("runs/x/value.txt")
     place.rename(tmp_path / "elsewhere")
     place.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ArtifactError, match="'value.txt' is neither a file nor a folder"):
+    with pytest.raises(ArtifactError, match=r"'value.txt' is neither a file nor a folder"):
         load_artifact(storage, reference)
 
 
 def test_a_payload_that_was_removed_says_so(storage: Storage) -> None:
     reference = save_artifact(storage, "runs/x", "text")
     storage.remove("runs/x")
-    with pytest.raises(ArtifactNotFoundError, match="can't load 'runs/x'.*nothing is stored at"):
+    with pytest.raises(ArtifactNotFoundError, match=r"can't load 'runs/x'.*nothing is stored at"):
         load_artifact(storage, reference)
 
 
@@ -152,8 +154,6 @@ def test_a_payload_that_was_removed_says_so(storage: Storage) -> None:
 def test_two_folders_hash_alike_only_if_they_are_alike(
     one: dict[str, bytes], other: dict[str, bytes]
 ) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         hashes = []
         for position, files in enumerate((one, other)):
@@ -172,7 +172,7 @@ def test_two_folders_hash_alike_only_if_they_are_alike(
 
 def test_a_value_that_can_not_be_stored_leaves_nothing(storage: Storage) -> None:
     with pytest.raises(
-        ArtifactError, match="can't store 'runs/x', a value of type _thread.lock, .*be pickled"
+        ArtifactError, match=r"can't store 'runs/x', a value of type _thread.lock, .*be pickled"
     ) as caught:
         save_artifact(storage, "runs/x", threading.Lock())
     assert type(caught.value) is ArtifactError
@@ -180,7 +180,7 @@ def test_a_value_that_can_not_be_stored_leaves_nothing(storage: Storage) -> None
 
 
 def test_a_full_disk_is_a_clear_error_and_leaves_nothing(storage: Storage) -> None:
-    with pytest.raises(ArtifactError, match="can't store 'runs/x'.*no space is left there: free some"):
+    with pytest.raises(ArtifactError, match=r"can't store 'runs/x'.*no space is left there: free some"):
         save_artifact(storage, "runs/x", samples.Temperature(1), samples.FillsTheDisk)
     assert not storage.exists("runs/x")
 
@@ -232,14 +232,12 @@ def test_a_place_that_is_taken_is_not_written_to(tmp_path: Path) -> None:
 def test_a_pickle_whose_module_is_missing_says_so(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     reference = save_artifact(storage, "runs/x", samples.Temperature(1))
     monkeypatch.setitem(sys.modules, HERE, None)
-    with pytest.raises(ArtifactError, match="can't load 'runs/x', stored as 'cloudpickle': .*samples"):
+    with pytest.raises(ArtifactError, match=r"can't load 'runs/x', stored as 'cloudpickle': .*samples"):
         load_artifact(storage, reference)
 
 
 @pytest.mark.s3
 def test_a_store_that_does_not_answer_is_unreachable_when_saving_and_loading() -> None:
-    import socket
-
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         options = {
@@ -296,21 +294,10 @@ def test_a_process_killed_half_way_leaves_no_result(tmp_path: Path) -> None:
     assert load_artifact(storage, found) == samples.Temperature(2)
 
 
-def test_an_exception_from_outside_cleans_up_too(tmp_path: Path) -> None:
-    class Interrupted(samples.TemperatureMaterializer):
-        def save(self, value: samples.Temperature, directory: Path) -> None:
-            (directory / "half").write_bytes(b"")
-            raise KeyboardInterrupt
-
-    Interrupted.__module__, Interrupted.__qualname__ = HERE, "TemperatureMaterializer"
-    samples_key = samples.TemperatureMaterializer
-    try:
-        samples.TemperatureMaterializer = Interrupted  # type: ignore[misc]
-        with pytest.raises(KeyboardInterrupt):
-            save_artifact(LocalStorage(tmp_path), "x", samples.Temperature(1), Interrupted)
-    finally:
-        samples.TemperatureMaterializer = samples_key  # type: ignore[misc]
-    assert os.listdir(tmp_path) == []
+def test_an_exception_from_outside_cleans_up_too(storage: Storage) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        save_artifact(storage, "x", samples.Temperature(1), samples.Interrupted)
+    assert not storage.exists("x")
 
 
 def test_a_reference_survives_its_own_json(storage: Storage) -> None:

@@ -186,7 +186,7 @@ def test_a_store_works_on_after_a_fork(s3_options: dict[str, Any]) -> None:
 
 
 def test_an_unknown_protocol_and_a_missing_package_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ArtifactError, match="can't open 'nonsense://x'.*Protocol not known"):
+    with pytest.raises(ArtifactError, match=r"can't open 'nonsense://x'.*Protocol not known"):
         open_storage("nonsense://x")
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(ArtifactError, match=r"pip install 'airflow-provider-pipes\[gcs\]'"):

@@ -38,7 +38,7 @@ def test_create_does_not_replace_what_write_put(storage: Storage) -> None:
 
 
 def test_reading_what_is_not_there_names_the_address(storage: Storage) -> None:
-    with pytest.raises(ArtifactNotFoundError, match="nothing is stored at .*missing/file"):
+    with pytest.raises(ArtifactNotFoundError, match=r"nothing is stored at .*missing/file"):
         storage.read("missing/file")
     storage.write("file", b"")
     with pytest.raises(ArtifactNotFoundError):

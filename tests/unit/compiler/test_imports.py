@@ -40,7 +40,10 @@ def test_what_is_imported_from_a_package_may_be_a_module() -> None:
     ("source", "expected"),
     [
         ("importlib.import_module('a.b')", {"a.b"}),
-        ("from importlib import import_module as load\nload('a.b')", {"importlib", "importlib.import_module", "a.b"}),
+        (
+            "from importlib import import_module as load\nload('a.b')",
+            {"importlib", "importlib.import_module", "a.b"},
+        ),
         ("import_module(name='a')", {"a"}),
         ("import_module('.b', package=__package__)", {".b"}),
         ("import_module('..b', __spec__.parent)", {"..b"}),

@@ -34,7 +34,13 @@ def test_a_lone_file_is_a_project_of_its_folder(tmp_path: Path) -> None:
 
 
 def test_packages_are_part_of_the_name_and_src_is_a_root(tmp_path: Path) -> None:
-    write(tmp_path, "pyproject.toml", "src/shop/__init__.py", "src/shop/flows/__init__.py", "src/shop/flows/a.py")
+    write(
+        tmp_path,
+        "pyproject.toml",
+        "src/shop/__init__.py",
+        "src/shop/flows/__init__.py",
+        "src/shop/flows/a.py",
+    )
     layout, name = find_layout(tmp_path / "src/shop/flows/a.py")
     assert (layout.roots, name) == (("src", ""), "shop.flows.a")
     layout, name = find_layout(tmp_path / "src/shop/flows/__init__.py")
@@ -70,7 +76,7 @@ def test_an_installed_module_brings_its_own_package_only(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["missing.py", "notes.txt"])
 def test_what_is_no_python_file_is_refused(tmp_path: Path, name: str) -> None:
     write(tmp_path, "notes.txt")
-    with pytest.raises(TargetError, match="is no Python file; give a path that ends in .py"):
+    with pytest.raises(TargetError, match=r"is no Python file; give a path that ends in \.py"):
         find_layout(tmp_path / name)
 
 

@@ -23,20 +23,28 @@ from airflow_provider_pipes.models.deployment import (
 RUFF = Path(sys.executable).with_name("ruff")
 
 NASTY = (
-    "{{ 7*7 }}", "{% for %}", "{# x #}", '"', "'", '"""', "'''", "\\", "\n", "\r\n", "\r", "\t", "\0", "\x1b[31m",
-    "# noqa", "# fmt: off", "# coding: latin-1", "f{x}", "%s", "$(SECRET)", "`id`", ");import os;os.abort()#", ".md",
-    "\u202e", "\ufeff", "\ud800", "\udfff", "é", "漢字", "🚀", "\U000e0001", "\u2028", "\x85", "word " * 20, "\\N{BULLET}",
+    "{{ 7*7 }}", "{% for %}", "{# x #}", '"', "'", '"""', "'''", "\\", "\n", "\r\n", "\r", "\t", "\0",
+    "\x1b[31m", "# noqa", "# fmt: off", "# coding: latin-1", "f{x}", "%s", "$(SECRET)", "`id`", ");import os;os.abort()#",
+    ".md", ".sh", "\u202e", "\ufeff", "\ud800", "\udfff", "é", "漢字", "🚀", "\U000e0001", "\u2028", "\x85",
+    "word " * 20, "\\N{BULLET}",
 )  # fmt: skip
 texts = st.one_of(
     st.text(st.characters(exclude_categories=()), max_size=120),
     st.lists(st.sampled_from(NASTY), max_size=8).map("".join),
 )
+# What a deployment can hold: its models refuse half of a surrogate pair.
+whole_texts = texts.map(lambda text: text.encode(errors="replace").decode())
 numbers = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False))
-json_values = st.recursive(
-    st.one_of(st.none(), st.booleans(), numbers, texts),
-    lambda inner: st.one_of(st.lists(inner, max_size=6), st.dictionaries(texts, inner, max_size=6)),
-    max_leaves=12,
-)
+
+
+def json_values(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    return st.recursive(
+        st.one_of(st.none(), st.booleans(), numbers, texts),
+        lambda inner: st.one_of(st.lists(inner, max_size=6), st.dictionaries(texts, inner, max_size=6)),
+        max_leaves=12,
+    )
+
+
 airflow_names = st.from_regex(r"[\w.-]{1,60}", fullmatch=True)
 
 

@@ -14,7 +14,9 @@ of_the_file = {"DAG", "Param", "STORE", "StepPythonOperator", "airflow", "dag", 
 forbidden = set(dir(builtins)) | set(keyword.kwlist) | set(keyword.softkwlist) | of_the_file
 # Sets of names that are likely to collide.
 alike = st.text("ab_.-é", min_size=1, max_size=4)
-names = st.lists(st.one_of(airflow_names, alike, st.sampled_from(sorted(forbidden))), unique=True, max_size=30)
+names = st.lists(
+    st.one_of(airflow_names, alike, st.sampled_from(sorted(forbidden))), unique=True, max_size=30
+)
 
 
 @given(names)

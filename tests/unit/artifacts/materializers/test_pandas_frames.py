@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis.extra import pandas as hpd
 from hypothesis import strategies as st
+from hypothesis.extra import pandas as hpd
 
 from airflow_provider_pipes.artifacts.materializers import materializer_for
 from tests.unit.artifacts.materializers.conftest import RoundTrip

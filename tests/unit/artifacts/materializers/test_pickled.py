@@ -38,7 +38,7 @@ def _deep() -> Any:
 @pytest.mark.parametrize("make", [threading.Lock, _generator, _deep])
 def test_what_can_not_be_pickled_is_a_clear_error(make: Any, tmp_path: Path) -> None:
     value = make()
-    with pytest.raises(ArtifactError, match="it can't be pickled .*: .*; return plain data, or give"):
+    with pytest.raises(ArtifactError, match=r"it can't be pickled .*: .*; return plain data, or give"):
         materializer_for(value).save(value, tmp_path)
 
 

@@ -81,6 +81,7 @@ class Name(str):
         [1, "a", {"b": -(10**700)}],
         3j,
     ],
+    ids=lambda value: type(value).__name__,
 )
 def test_what_json_would_change_is_pickled_instead(value: Any, round_trip: RoundTrip) -> None:
     name, back = round_trip(value)

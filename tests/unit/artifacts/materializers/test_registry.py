@@ -63,7 +63,7 @@ def test_a_name_that_finds_none_is_a_clear_error(name: str, message: str) -> Non
 
 def test_a_materializer_that_can_not_decide_is_a_clear_error() -> None:
     with pytest.raises(
-        ArtifactError, match="can_save of the materializer .*CantDecide raised ZeroDivisionError"
+        ArtifactError, match=r"can_save of the materializer .*CantDecide raised ZeroDivisionError"
     ):
         materializer_for(1, custom=[samples.CantDecide])
 
@@ -79,9 +79,9 @@ def test_no_package_is_imported_to_choose_for_a_value_that_is_not_its_own() -> N
     script = (
         "import json, sys\n"
         "from pathlib import Path\n"
-        "from dataclasses import dataclass\n"
         "from airflow_provider_pipes.artifacts.materializers import materializer_for, materializer_versions\n"
-        "names = [materializer_for(each).name for each in (None, 1, 'x', b'x', [1], {'a': 1}, (1,), Path('x'))]\n"
+        "values = (None, 1, 'x', b'x', [1], {'a': 1}, (1,), Path('x'))\n"
+        "names = [materializer_for(each).name for each in values]\n"
         "materializer_versions()\n"
         "heavy = {'numpy', 'pandas', 'polars', 'pyarrow', 'pydantic', 'cloudpickle', 'fsspec'}\n"
         "print(json.dumps([names, sorted(heavy & set(sys.modules))]))\n"

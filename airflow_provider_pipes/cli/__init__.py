@@ -1,0 +1,1 @@
+"""The command line `pipes`: the only part that prints."""

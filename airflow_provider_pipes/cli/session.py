@@ -1,0 +1,163 @@
+"""What `run`, `deploy` and `graph` begin with: the target imported, the stack built, the pipeline compiled."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from airflow_provider_pipes.cli.terminal import ERR
+from airflow_provider_pipes.errors import CompileError, ConfigurationError, PipesError, UserCodeError
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.artifacts.storage import Storage
+    from airflow_provider_pipes.compiler.code import ProjectCode
+    from airflow_provider_pipes.compiler.compile import Compilation
+    from airflow_provider_pipes.compiler.project import ProjectLayout
+    from airflow_provider_pipes.compiler.target import Target
+    from airflow_provider_pipes.models.deployment import PipelineDeployment
+    from airflow_provider_pipes.orchestrators.base import BaseOrchestrator
+    from airflow_provider_pipes.stack.project import Project
+    from airflow_provider_pipes.stack.stack import Stack
+
+OWN_FOLDER = ".pipes"
+Purpose = Literal["run", "deploy"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A compiled pipeline with all that it was compiled from and for.
+
+    Attributes:
+        text: The TARGET as the user wrote it.
+        root: The project's folder.
+    """
+
+    text: str
+    root: Path
+    target: Target
+    stack: Stack
+    code: ProjectCode
+    compilation: Compilation
+
+    @property
+    def deployment(self) -> PipelineDeployment:
+        """The compiled pipeline."""
+        return self.compilation.deployment
+
+    @property
+    def orchestrator(self) -> BaseOrchestrator:
+        """The stack's orchestrator."""
+        return orchestrator_of(self.stack)
+
+    def storage(self) -> Storage:
+        """Open the stack's artifact store."""
+        from airflow_provider_pipes.artifacts.component import artifact_store_of
+
+        return artifact_store_of(self.stack).storage(self.root)
+
+    @property
+    def store_connection_id(self) -> str | None:
+        """The Airflow connection of the artifact store."""
+        from airflow_provider_pipes.artifacts.component import artifact_store_of
+
+        return artifact_store_of(self.stack).connection_id
+
+    def keep_memo(self) -> None:
+        """Write down what was learned of the code, once it is clear that the command goes on to write."""
+        make_own_folder(self.root)
+        self.code.keep_memo()
+
+    def warn(self) -> None:
+        """Print what a person should know about the pipeline although it works."""
+        for warning in self.compilation.warnings:
+            ERR.line(("warning: ", "yellow"), warning)
+
+
+def compile_target(text: str, stack_name: str | None, purpose: Purpose) -> Session:
+    """Import what TARGET names and compile it; nothing is written.
+
+    Raises:
+        PipesError: what is wrong with the target, the configuration or the pipeline.
+    """
+    from airflow_provider_pipes.compiler.code import ProjectCode
+    from airflow_provider_pipes.compiler.compile import compile_pipeline
+    from airflow_provider_pipes.compiler.target import load_target
+
+    target = load_target(text)
+    root, project = project_of(target.layout)
+    stack = project.stack_for_run(stack_name) if purpose == "run" else project.stack_for_deploy(stack_name)
+    stack.validate()
+    code = ProjectCode(target.layout, root / OWN_FOLDER / "cache" / "closure.json")
+    try:
+        compilation = compile_pipeline(target.pipeline, stack_view(stack, project), code)
+    except (PipesError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        raise _user_error(error, target) or error from None
+    return Session(text, root, target, stack, code, compilation)
+
+
+def compile_targets(
+    texts: Sequence[str], stack_name: str | None, purpose: Purpose
+) -> tuple[list[Session], list[PipesError]]:
+    """Compile several targets; what is wrong with any is told, and does not hide what is wrong with another."""
+    sessions, errors = [], []
+    for text in dict.fromkeys(texts):
+        try:
+            sessions.append(compile_target(text, stack_name, purpose))
+        except PipesError as error:
+            errors.append(error)
+    return sessions, errors
+
+
+def stack_view(stack: Stack, project: Project) -> StackView:
+    """Return a stack as the compiler sees it."""
+
+
+def project_of(layout: ProjectLayout) -> tuple[Path, Project]:
+    """Return the folder and the configuration of the project that a target is from."""
+    from airflow_provider_pipes.stack.project import load_project
+
+    # An installed pipeline belongs to no project; what it leaves belongs where the command was given.
+    start = layout.root if layout.only_package is None else Path.cwd()
+    project = load_project(start, start)
+    return project.root, project
+
+
+def project_here() -> Project:
+    """Return the project of the current directory."""
+    from airflow_provider_pipes.compiler.project import project_root
+    from airflow_provider_pipes.stack.project import load_project
+
+    here = Path.cwd()
+    return load_project(here, project_root(here))
+
+
+def orchestrator_of(stack: Stack) -> BaseOrchestrator:
+    """Return a stack's orchestrator.
+
+    Raises:
+        ConfigurationError: the component does not derive from ``BaseOrchestrator``.
+    """
+    from airflow_provider_pipes.orchestrators.base import BaseOrchestrator
+
+    found = stack.orchestrator
+    if not isinstance(found, BaseOrchestrator):
+        raise ConfigurationError(
+            f"orchestrator {found.name!r} of stack {stack.name!r} is a {type(found).__name__}, which does not "
+            "derive from BaseOrchestrator"
+        )
+    return found
+
+
+def make_own_folder(root: Path) -> None:
+    """Make the project's .pipes with a .gitignore of its own, if it is not there."""
+    folder = root / OWN_FOLDER
+    # Where it can't be made, the store says so if it is in there, and if not, nothing is lost.
+    with contextlib.suppress(OSError):
+        if not folder.exists():
+            folder.mkdir()
+            (folder / ".gitignore").write_text("*\n", encoding="ascii")
