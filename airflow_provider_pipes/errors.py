@@ -201,6 +201,14 @@ class FailWithoutRetry(StepControl):
     """Raise in a step to fail it at once, whatever retries it has left."""
 
 
+def message_of(error: BaseException) -> str:
+    """Return what an error says, even where its own ``__str__`` raises."""
+    try:
+        return str(error)
+    except Exception:
+        return f"<{type(error).__name__} whose text can't be shown>"
+
+
 def listing(headline: str, problems: Sequence[str]) -> str:
     """Return ``headline`` followed by one indented line for each problem."""
     return "\n".join([f"{headline}:", *(f"  - {problem}" for problem in problems)])

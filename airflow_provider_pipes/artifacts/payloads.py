@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -147,6 +146,8 @@ def _chosen(value: Any, materializer: Materializer | type[Materializer] | str | 
 def _write_payload(storage: Storage, path: str, value: Any, materializer: Materializer) -> Payload:
     place = storage.local_path(path)
     if place is None:
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix=_SCRATCH_PREFIX) as scratch:
             payload = _fill(Path(scratch), value, materializer)
             storage.upload(Path(scratch), path)
@@ -175,6 +176,8 @@ def _files(storage: Storage, path: str, own_copy: bool, scratch: Path | None) ->
     if place is not None and not own_copy:
         yield place
         return
+    import tempfile
+
     holder = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=scratch))
     try:
         storage.download(path, holder / "payload")

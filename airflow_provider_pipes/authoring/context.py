@@ -63,7 +63,9 @@ def get_step_context() -> StepContext:
     """
     context = _current.get()
     if context is None:
-        raise AuthoringError("get_step_context() was called outside of a running step; call it in a step's function")
+        raise AuthoringError(
+            "get_step_context() was called outside of a running step; call it in a step's function"
+        )
     return context
 
 

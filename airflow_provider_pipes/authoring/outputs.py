@@ -48,7 +48,11 @@ def declared_outputs(annotation: Any) -> tuple[Output, ...]:
 
 def returns_tuple(annotation: Any) -> bool:
     """Whether the annotation declares a tuple of outputs, even if of one."""
-    return get_origin(annotation) is tuple and Ellipsis not in get_args(annotation) and bool(get_args(annotation))
+    return (
+        get_origin(annotation) is tuple
+        and Ellipsis not in get_args(annotation)
+        and bool(get_args(annotation))
+    )
 
 
 def _output(annotation: Any, default_name: str) -> Output:

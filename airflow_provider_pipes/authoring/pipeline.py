@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, Unpack, overload
 from airflow_provider_pipes.authoring.options import PIPELINE_OPTIONS, PipelineOptions, check_option_names
 from airflow_provider_pipes.authoring.outputs import type_hints
 from airflow_provider_pipes.authoring.tracing import Trace, active_trace, tracing
-from airflow_provider_pipes.authoring.values import ParameterValue, user_location
+from airflow_provider_pipes.authoring.values import ParameterValue, error_location
 from airflow_provider_pipes.errors import AuthoringError, PipelineBodyError
 
 P = ParamSpec("P")
@@ -23,7 +23,7 @@ class Pipeline(Generic[P]):
         self.function = function
         self.options: PipelineOptions = options or {}
         self._inside = False
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())  # its attributes are not ours
 
     @property
     def name(self) -> str:
@@ -64,31 +64,43 @@ class Pipeline(Generic[P]):
         with tracing() as trace:
             try:
                 self._body(values)
-            except (PipelineBodyError, AuthoringError) as error:
+            except PipelineBodyError as error:
                 trace.problems.append(str(error))
+            except AuthoringError as error:
+                where = error_location(error)
+                trace.problems.append(f"{where}: {error}" if where else str(error))
         return trace
 
-    def _body(self, values: dict[str, Any]) -> None:
+    def _body(self, values: dict[str, Any]) -> Any:
         if self._inside:
             raise AuthoringError(
-                f"pipeline {self.name!r} calls itself ({user_location()}), a cycle without end: "
-                "call its steps instead"
+                f"pipeline {self.name!r} calls itself, a cycle without end: call its steps instead"
             )
         self._inside = True
         try:
-            self.function(**values)  # type: ignore[call-arg]
+            return self.function(**values)  # type: ignore[call-arg]
         finally:
             self._inside = False
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Make this pipeline's steps part of the one being compiled, and return what its body returns.
+
+        Raises:
+            AuthoringError: no pipeline is being compiled, or the arguments do not fit.
+        """
         if active_trace() is None:
             raise AuthoringError(
                 f"pipeline {self.name!r} was called; to run it: `pipes run FILE.py:{self.__name__}`, "  # type: ignore[attr-defined]
                 "to write its DAG file: `pipes deploy`"
             )
-        bound = self.signature.bind(*args, **kwargs)
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise AuthoringError(
+                f"pipeline {self.name!r}: {error}; its signature is {self.signature}"
+            ) from None
         bound.apply_defaults()
-        self._body(bound.arguments)
+        return self._body(bound.arguments)
 
     def __repr__(self) -> str:
         return f"<pipeline {self.name!r} from {self.source}>"
@@ -128,4 +140,6 @@ def _check_pipeline_function(function: object) -> None:
         raise AuthoringError(f"{where} can't be a pipeline: write it with a plain `def` that calls steps")
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-            raise AuthoringError(f"{where} can't be a pipeline: parameters need fixed names, and '{parameter}' has none")
+            raise AuthoringError(
+                f"{where} can't be a pipeline: parameters need fixed names, and '{parameter}' has none"
+            )

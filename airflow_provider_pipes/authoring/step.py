@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 from airflow_provider_pipes.authoring.options import STEP_OPTIONS, StepOptions, check_option_names
 from airflow_provider_pipes.authoring.outputs import Output, declared_outputs, returns_tuple, type_hints
 from airflow_provider_pipes.authoring.tracing import StepCall, active_trace
-from airflow_provider_pipes.authoring.values import OutputValue
+from airflow_provider_pipes.authoring.values import OutputValue, output_of
 from airflow_provider_pipes.errors import AuthoringError
 
 P = ParamSpec("P")
@@ -32,7 +32,7 @@ class Step(Generic[P, R]):
         self.function = function
         self.options: StepOptions = options or {}
         self.upstream_calls = upstream_calls
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())  # its attributes are not ours
 
     @property
     def name(self) -> str:
@@ -76,6 +76,7 @@ class Step(Generic[P, R]):
             return False
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Record the call if a pipeline is being compiled, and run the function if none is."""
         trace = active_trace()
         if trace is None:
             return self.function(*args, **kwargs)
@@ -106,7 +107,7 @@ def _calls(name: str, results: tuple[object, ...]) -> list[StepCall]:
     calls: list[StepCall] = []
     for result in results:
         if isinstance(result, OutputValue):
-            calls.append(result.call)
+            calls.append(output_of(result).call)
         elif isinstance(result, tuple | list):
             calls.extend(_calls(name, tuple(result)))
         else:
@@ -156,7 +157,8 @@ def check_step_function(function: object) -> None:
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise AuthoringError(
-                f"{where} can't be a step: '{parameter}' has no fixed names; name every input, or take one list or dict"
+                f"{where} can't be a step: '{parameter}' has no fixed names; name every input, or take one "
+                "list or dict"
             )
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise AuthoringError(f"{where} can't be a step: inputs are given by name; remove the '/'")

@@ -50,7 +50,7 @@ class Trace:
             self.problems.append(f"step {step.name!r} ({location}): {error}")
             outputs = ()
         call = StepCall(
-            name=self._unique_name(step.name),
+            name=self._unique_name(self._name(step, location)),
             step=step,
             inputs=self._bind(step, args, kwargs, location),
             after=step.upstream_calls,
@@ -60,14 +60,25 @@ class Trace:
         self.calls.append(call)
         return _placeholders(call)
 
+    def _name(self, step: Step[..., Any], location: Location) -> str:
+        name: object = step.name
+        if isinstance(name, str):
+            return name
+        function = step.function.__name__
+        self.problems.append(f"step {function!r} ({location}), name: expected text, got {name!r}")
+        return function
+
     def _bind(
         self, step: Step[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], location: Location
     ) -> Mapping[str, Any]:
         try:
-            return step.signature.bind(*args, **kwargs).arguments
+            arguments = step.signature.bind(*args, **kwargs).arguments
         except TypeError as error:
-            self.problems.append(f"step {step.name!r} ({location}): {error}; its signature is {step.signature}")
+            self.problems.append(
+                f"step {step.name!r} ({location}): {error}; its signature is {step.signature}"
+            )
             return {}
+        return {name: _copied(value, set()) for name, value in arguments.items()}
 
     def _unique_name(self, name: str) -> str:
         """Return ``name``, or ``name_2``, ``name_3``… where it is taken (document: a step called twice)."""
@@ -79,6 +90,16 @@ class Trace:
         self._names[name] = count
         self._names.setdefault(candidate, 1)
         return candidate
+
+
+def _copied(value: Any, inside: set[int]) -> Any:
+    """Return ``value`` with containers of its own: the body may change a list that it gave to a step."""
+    if type(value) not in (list, tuple, dict) or id(value) in inside:
+        return value
+    inside = {*inside, id(value)}
+    if type(value) is dict:
+        return {key: _copied(each, inside) for key, each in value.items()}
+    return type(value)(_copied(each, inside) for each in value)
 
 
 def _placeholders(call: StepCall) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from airflow_provider_pipes.errors import PipelineBodyError
 if TYPE_CHECKING:
     from airflow_provider_pipes.authoring.tracing import StepCall
 
-_OUR_FOLDER = str(Path(__file__).resolve().parents[1])
+_OUR_FOLDER = f"{Path(__file__).resolve().parents[1]}{os.sep}"
 
 
 @dataclass(frozen=True)
@@ -34,34 +35,74 @@ def user_location() -> Location:
     return Location(frame.f_code.co_filename, frame.f_lineno)
 
 
+def error_location(error: BaseException) -> Location | None:
+    """Return the line of user code that an error passed last, if it passed one."""
+    found, frames = None, error.__traceback__
+    while frames is not None:
+        if not frames.tb_frame.f_code.co_filename.startswith(_OUR_FOLDER):
+            found = Location(frames.tb_frame.f_code.co_filename, frames.tb_lineno)
+        frames = frames.tb_next
+    return found
+
+
+@dataclass(frozen=True)
+class ParameterSource:
+    """A parameter of a pipeline."""
+
+    pipeline: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"parameter {self.name!r} of pipeline {self.pipeline!r}"
+
+
+@dataclass(frozen=True, eq=False)
+class OutputSource:
+    """An output of a step call; ``output`` is None for a step that returns nothing."""
+
+    call: StepCall
+    output: str | None
+
+    def __str__(self) -> str:
+        which = "the result" if self.output in (None, "output") else f"output {self.output!r}"
+        return f"{which} of step {self.call.name!r}"
+
+
 class Placeholder:
-    """A value that exists only once a step runs; everything but passing it on is an error."""
+    """A value that exists only once a step runs; everything but passing it on is an error.
 
-    __slots__ = ()
+    It has no public attribute, since any name may be one that the real value has.
+    """
 
-    def describe(self) -> str:
-        """Return how an error names this value."""
-        raise NotImplementedError
+    __slots__ = ("_source",)
+
+    _source: ParameterSource | OutputSource
+
+    def __init__(self, source: ParameterSource | OutputSource) -> None:
+        object.__setattr__(self, "_source", source)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)  # so that copy, inspect and typing can ask without harm
         self._refuse(f"its attribute {name!r}")
 
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        self._refuse(f"its attribute {name!r}")
+
     def _refuse(self, use: str) -> NoReturn:
         raise PipelineBodyError(
-            f"{self.describe()} has no value while the pipeline is compiled, and {user_location()} asks for {use}; "
-            "pass it to a step and decide or compute there"
+            f"{self._source} has no value while the pipeline is compiled, and {user_location()} asks for "
+            f"{use}; pass it to a step and decide or compute there"
         )
 
     def __repr__(self) -> str:
-        return f"<{self.describe()}>"
+        return f"<{self._source}>"
 
     __hash__ = object.__hash__
 
 
 def _refusal(use: str) -> Any:
-    def refuse(self: Placeholder, *_: object) -> NoReturn:
+    def refuse(self: Placeholder, *_: object, **__: object) -> NoReturn:
         self._refuse(use)
 
     return refuse
@@ -75,6 +116,7 @@ _USES = {
     "a comparison": ("eq", "ne", "lt", "le", "gt", "ge"),
     "a number": ("int", "float", "complex", "index", "round", "abs", "neg", "pos", "invert"),
     "its text (str, format, an f-string)": ("str", "format", "bytes"),
+    "a path": ("fspath",),
     "arithmetic": (
         *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow"),
         *("lshift", "rshift", "and", "or", "xor"),
@@ -93,27 +135,30 @@ for _use, _names in _USES.items():
 class ParameterValue(Placeholder):
     """A parameter of the pipeline."""
 
-    __slots__ = ("name", "pipeline")
+    __slots__ = ()
+
+    _source: ParameterSource
 
     def __init__(self, pipeline: str, name: str) -> None:
-        self.pipeline = pipeline
-        self.name = name
-
-    def describe(self) -> str:
-        """Return how an error names this value."""
-        return f"parameter {self.name!r} of pipeline {self.pipeline!r}"
+        super().__init__(ParameterSource(pipeline, name))
 
 
 class OutputValue(Placeholder):
-    """An output of a step; ``output`` is None for a step that returns nothing."""
+    """An output of a step."""
 
-    __slots__ = ("call", "output")
+    __slots__ = ()
+
+    _source: OutputSource
 
     def __init__(self, call: StepCall, output: str | None) -> None:
-        self.call = call
-        self.output = output
+        super().__init__(OutputSource(call, output))
 
-    def describe(self) -> str:
-        """Return how an error names this value."""
-        which = "the result" if self.output in (None, "output") else f"output {self.output!r}"
-        return f"{which} of step {self.call.name!r}"
+
+def parameter_of(value: ParameterValue) -> ParameterSource:
+    """Return what a placeholder of a parameter stands for."""
+    return value._source
+
+
+def output_of(value: OutputValue) -> OutputSource:
+    """Return what a placeholder of an output stands for."""
+    return value._source

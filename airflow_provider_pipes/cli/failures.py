@@ -18,7 +18,7 @@ def tell(error: PipesError) -> int:
     """Print an error that we raised on purpose, after the traceback of the user's code if that is the cause."""
     shown = _user_traceback(error)
     if shown:
-        print(shown.rstrip("\n"), file=ERR.stream)
+        print(visible(shown.rstrip("\n")), file=ERR.stream)
     ERR.line(("error: ", "bold red"), str(error))
     return error.exit_code
 

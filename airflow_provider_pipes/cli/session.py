@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_pipes.cli.terminal import ERR
-from airflow_provider_pipes.errors import CompileError, ConfigurationError, PipesError, UserCodeError
+from airflow_provider_pipes.errors import ConfigurationError, PipesError
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.artifacts.storage import Storage
     from airflow_provider_pipes.compiler.code import ProjectCode
-    from airflow_provider_pipes.compiler.compile import Compilation
+    from airflow_provider_pipes.compiler.compile import Compilation, StackView
     from airflow_provider_pipes.compiler.project import ProjectLayout
     from airflow_provider_pipes.compiler.target import Target
     from airflow_provider_pipes.models.deployment import PipelineDeployment
@@ -91,12 +91,7 @@ def compile_target(text: str, stack_name: str | None, purpose: Purpose) -> Sessi
     stack = project.stack_for_run(stack_name) if purpose == "run" else project.stack_for_deploy(stack_name)
     stack.validate()
     code = ProjectCode(target.layout, root / OWN_FOLDER / "cache" / "closure.json")
-    try:
-        compilation = compile_pipeline(target.pipeline, stack_view(stack, project), code)
-    except (PipesError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        raise _user_error(error, target) or error from None
+    compilation = compile_pipeline(target.pipeline, _stack_view(stack, project), code)
     return Session(text, root, target, stack, code, compilation)
 
 
@@ -113,8 +108,17 @@ def compile_targets(
     return sessions, errors
 
 
-def stack_view(stack: Stack, project: Project) -> StackView:
-    """Return a stack as the compiler sees it."""
+def _stack_view(stack: Stack, project: Project) -> StackView:
+    from airflow_provider_pipes.compiler.compile import StackView
+
+    return StackView(
+        spec=stack.spec(),
+        step_operators=tuple(each.name for each in stack.step_operators),
+        enforces_resources=orchestrator_of(stack).enforces_resources,
+        task=project.defaults.task,
+        docker=project.defaults.docker,
+        resources=project.defaults.resources,
+    )
 
 
 def project_of(layout: ProjectLayout) -> tuple[Path, Project]:

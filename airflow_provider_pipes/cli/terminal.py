@@ -72,19 +72,26 @@ class Output:
         if self.is_terminal:
             from rich.text import Text
 
-            pieces = [visible(each) if isinstance(each, str) else (visible(each[0]), each[1]) for each in parts]
+            pieces = [
+                visible(each) if isinstance(each, str) else (visible(each[0]), each[1]) for each in parts
+            ]
             self.console.print(Text.assemble(*pieces), soft_wrap=True)
             return
         text = "".join(each if isinstance(each, str) else each[0] for each in parts)
         # Flushed, since whoever follows a pipe wants to see a step when it ends.
         print(visible(text), file=self.stream, flush=True)
 
-    def table(self, headings: Sequence[str], rows: Sequence[Sequence[Part]], right: Sequence[str] = ()) -> None:
+    def table(
+        self, headings: Sequence[str], rows: Sequence[Sequence[Part]], right: Sequence[str] = ()
+    ) -> None:
         """Print a table; the columns named in ``right`` are flush right."""
         if self.is_terminal:
             self.console.print(_rich_table(headings, rows, right))
             return
-        texts = [list(headings), *([each if isinstance(each, str) else each[0] for each in row] for row in rows)]
+        texts = [
+            list(headings),
+            *([each if isinstance(each, str) else each[0] for each in row] for row in rows),
+        ]
         shown = [[one_line(text) for text in row] for row in texts]
         widths = [max(len(row[column]) for row in shown) for column in range(len(headings))]
         for row in shown:

@@ -100,7 +100,9 @@ class ProjectCode:
         Raises:
             SnapshotError: something is missing there, with the ``include`` to add.
         """
-        verify_snapshot(self.snapshot(), self.layout, [name for name in self.modules if self.index.holds(name)])
+        verify_snapshot(
+            self.snapshot(), self.layout, [name for name in self.modules if self.index.holds(name)]
+        )
 
     def relative_text(self, text: str) -> str:
         """Return ``text`` with paths of the project made relative, as a person reads them."""

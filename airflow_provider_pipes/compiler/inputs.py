@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin
 
 from airflow_provider_pipes.authoring.outputs import Output
 from airflow_provider_pipes.authoring.tracing import StepCall
-from airflow_provider_pipes.authoring.values import OutputValue, ParameterValue, Placeholder
-from airflow_provider_pipes.compiler.typecheck import assignable, type_name, value_fits
+from airflow_provider_pipes.authoring.values import (
+    OutputSource,
+    OutputValue,
+    ParameterSource,
+    ParameterValue,
+    Placeholder,
+    output_of,
+    parameter_of,
+)
+from airflow_provider_pipes.compiler.typecheck import (
+    assignable,
+    is_union,
+    plain_annotation,
+    type_name,
+    value_fits,
+)
 from airflow_provider_pipes.errors import AuthoringError
 from airflow_provider_pipes.models.deployment import (
     ArtifactInput,
@@ -42,7 +58,7 @@ class InputCompiler:
         annotations = self._annotations()
         inputs = {}
         for name, value in self.call.inputs.items():
-            spec = self._spec(name, value, annotations.get(name, Any), 0)
+            spec = self._checked(name, value, annotations.get(name, Any))
             if spec is not None:
                 inputs[name] = spec
         for earlier in self.call.after:
@@ -58,67 +74,77 @@ class InputCompiler:
     def _problem(self, name: str, text: str) -> None:
         self.problems.append(f"step {self.call.name!r}, input {name!r} ({self.call.location}): {text}")
 
-    def _spec(self, name: str, value: Any, expected: Any, depth: int) -> InputSpec | None:
-        if isinstance(value, Placeholder):
-            return self._placeholder(name, value, expected)
-        if depth == 0 and not contains_placeholder(value) and not value_fits(value, expected):
+    def _checked(self, name: str, value: Any, expected: Any) -> InputSpec | None:
+        """Compile one argument: its constants are checked as a whole, its placeholders one by one."""
+        if not isinstance(value, Placeholder) and not _fits(value, expected):
             self._problem(
                 name,
                 f"expected {type_name(expected)}, got the {type(value).__name__} {shortened(value)}; "
                 "change the value or the annotation",
             )
             return None
-        return self._constant_or_container(name, value, expected, depth)
+        foreign = foreign_part(value)
+        if foreign is not None:
+            self._problem(name + foreign.path, foreign.problem)
+            return None
+        return self._spec(name, value, expected)
 
-    def _constant_or_container(self, name: str, value: Any, expected: Any, depth: int) -> InputSpec | None:
+    def _spec(self, name: str, value: Any, expected: Any) -> InputSpec | None:
+        if isinstance(value, Placeholder):
+            return self._placeholder(name, value, expected)
         if is_json(value):
             return ConstantInput(kind="constant", value=value)
-        if depth < _MAX_DEPTH and type(value) in (list, tuple):
-            inner = element_annotations(expected, len(value))
-            items = [self._spec(f"{name}[{i}]", each, inner[i], depth + 1) for i, each in enumerate(value)]
-            found = tuple(each for each in items if each is not None)
-            return SequenceInput(kind="list" if type(value) is list else "tuple", items=found)
-        if depth < _MAX_DEPTH and type(value) is dict and all(type(key) is str for key in value):
+        if type(value) is dict:
             inner_type = mapping_annotation(expected)
-            specs = {key: self._spec(f"{name}[{key!r}]", each, inner_type, depth + 1) for key, each in value.items()}
-            return MappingInput(kind="dict", entries={key: spec for key, spec in specs.items() if spec is not None})
-        self._problem(
-            name,
-            f"the constant {shortened(value)} of type {type(value).__name__} is not JSON; pass numbers, text, None, "
-            "lists, tuples and dicts of these, and make anything else in a step",
-        )
-        return None
+            entries = {key: self._spec(f"{name}[{key!r}]", each, inner_type) for key, each in value.items()}
+            return MappingInput(
+                kind="dict", entries={key: each for key, each in entries.items() if each is not None}
+            )
+        inner = element_annotations(expected, value)
+        items = [self._spec(f"{name}[{i}]", each, inner[i]) for i, each in enumerate(value)]
+        found = tuple(each for each in items if each is not None)
+        return SequenceInput(kind="list" if type(value) is list else "tuple", items=found)
 
     def _placeholder(self, name: str, value: Placeholder, expected: Any) -> InputSpec | None:
         if isinstance(value, ParameterValue):
-            return self._parameter(name, value, expected)
-        if not isinstance(value, OutputValue) or not self._depend(value.call, f"input {name!r}"):
+            return self._parameter(name, parameter_of(value), expected)
+        if not isinstance(value, OutputValue):
             return None
-        output = declared(value)
+        source = output_of(value)
+        earlier = source.call
+        if not self._depend(earlier, f"input {name!r}"):
+            return None
+        output = declared(source)
         if output is None:
-            self._problem(name, f"step {value.call.name!r} returns nothing; use .after(…) for order without data")
+            self._problem(
+                name, f"step {earlier.name!r} returns nothing; use .after(…) for order without data"
+            )
             return None
         if not assignable(output.annotation, expected):
-            self._mismatch(name, expected, output.annotation, f"from step {value.call.name!r} ({value.call.location})")
-        return ArtifactInput(kind="artifact", step=value.call.name, output=output.name)
+            self._mismatch(
+                name, expected, output.annotation, f"from step {earlier.name!r} ({earlier.location})"
+            )
+        return ArtifactInput(kind="artifact", step=earlier.name, output=output.name)
 
-    def _parameter(self, name: str, value: ParameterValue, expected: Any) -> InputSpec | None:
-        if value.name not in self.parameter_annotations:
-            self._problem(name, f"{value.describe()} does not belong to this pipeline")
+    def _parameter(self, name: str, source: ParameterSource, expected: Any) -> InputSpec | None:
+        if source.name not in self.parameter_annotations:
+            self._problem(name, f"{source} does not belong to this pipeline")
             return None
-        given = self.parameter_annotations[value.name]
+        given = self.parameter_annotations[source.name]
         if not assignable(given, expected):
-            self._mismatch(name, expected, given, f"from {value.describe()}")
-        return ParameterInput(kind="parameter", parameter=value.name)
+            self._mismatch(name, expected, given, f"from {source}")
+        return ParameterInput(kind="parameter", parameter=source.name)
 
     def _mismatch(self, name: str, expected: Any, given: Any, origin: str) -> None:
-        self._problem(name, f"expected {type_name(expected)}, got {type_name(given)} {origin}; change one annotation")
+        self._problem(
+            name, f"expected {type_name(expected)}, got {type_name(given)} {origin}; change one annotation"
+        )
 
     def _depend(self, earlier: StepCall, use: str) -> bool:
         if earlier not in self.known:
             self.problems.append(
-                f"step {self.call.name!r} ({self.call.location}): {use} comes from step {earlier.name!r} of another "
-                "pipeline; call the step in this one"
+                f"step {self.call.name!r} ({self.call.location}): {use} comes from step {earlier.name!r} of "
+                "another pipeline; call the step in this one"
             )
             return False
         if earlier.name not in self.upstream:
@@ -126,50 +152,86 @@ class InputCompiler:
         return True
 
 
-def declared(value: OutputValue) -> Output | None:
+def declared(source: OutputSource) -> Output | None:
     """Return the declaration of an output, or None where the step returns nothing."""
-    return next((each for each in value.call.outputs if each.name == value.output), None)
+    return next((each for each in source.call.outputs if each.name == source.output), None)
 
 
-def contains_placeholder(value: Any) -> bool:
-    """Whether a placeholder is anywhere in a nested list, tuple or dict."""
-    if isinstance(value, Placeholder):
-        return True
-    try:
-        if isinstance(value, list | tuple):
-            return any(contains_placeholder(each) for each in value)
-        return isinstance(value, dict) and any(contains_placeholder(each) for each in value.values())
-    except RecursionError:
-        return False  # a list that holds itself; told as no JSON
+@dataclass(frozen=True)
+class ForeignPart:
+    """A part of a constant that a deployment can't hold, the way to it, and what is wrong with it."""
+
+    path: str
+    problem: str
 
 
-def is_json(value: Any, depth: int = 0) -> bool:
-    """Whether a value comes back exactly, type for type, from JSON."""
+def foreign_part(value: Any, path: str = "", depth: int = 0) -> ForeignPart | None:
+    """Return the first part of a nested list, tuple or dict that a deployment can't hold, or None."""
+    if isinstance(value, Placeholder) or value is None or type(value) in (bool, int, float, str):
+        return None
+    inner: Iterator[tuple[str, Any]]
+    if type(value) in (list, tuple):
+        inner = ((f"[{index}]", each) for index, each in enumerate(value))
+    elif type(value) is dict and all(type(key) is str for key in value):
+        inner = ((f"[{key!r}]", each) for key, each in value.items())
+    else:
+        return ForeignPart(
+            path,
+            f"the constant {shortened(value)} of type {type(value).__name__} is not JSON; pass numbers, "
+            "text, None, lists, tuples, dicts of these with text as keys, and make anything else in a step",
+        )
+    if depth > _MAX_DEPTH:
+        return ForeignPart("", f"it is nested more than {_MAX_DEPTH} levels deep; make it in a step")
+    found = (foreign_part(each, path + step, depth + 1) for step, each in inner)
+    return next((each for each in found if each is not None), None)
+
+
+def is_json(value: Any) -> bool:
+    """Whether a value of bounded depth comes back exactly, type for type, from JSON."""
     if value is None or type(value) in (bool, int, float, str):
         return True
-    if depth > _MAX_DEPTH:
-        return False
     if type(value) is list:
-        return all(is_json(each, depth + 1) for each in value)
+        return all(map(is_json, value))
     if type(value) is dict:
-        return all(type(key) is str and is_json(each, depth + 1) for key, each in value.items())
+        return all(type(key) is str and is_json(each) for key, each in value.items())
     return False
 
 
-def element_annotations(expected: Any, count: int) -> list[Any]:
-    """Return what each of ``count`` elements should be, where ``expected`` says so."""
-    arguments = [each for each in getattr(expected, "__args__", ()) if each is not Ellipsis]
-    if getattr(expected, "__origin__", None) is tuple and len(arguments) == count:
-        return arguments
-    if getattr(expected, "__origin__", None) in (list, tuple) and len(arguments) == 1:
-        return arguments * count
-    return [Any] * count
+def _fits(value: Any, expected: Any) -> bool:
+    try:
+        return value_fits(value, expected)
+    except RecursionError:
+        return True  # a list that holds itself: told as nested too deep
+
+
+def element_annotations(expected: Any, value: list[Any] | tuple[Any, ...]) -> list[Any]:
+    """Return what each element of ``value`` should be, where ``expected`` says so."""
+    found = []
+    for origin, arguments in _containers_for(expected, type(value)):
+        if origin is tuple and Ellipsis not in arguments:
+            found.append(list(arguments))
+        else:
+            found.append([arguments[0]] * len(value))
+    fitting = [each for each in found if len(each) == len(value)]
+    return fitting[0] if len(fitting) == 1 else [Any] * len(value)
 
 
 def mapping_annotation(expected: Any) -> Any:
     """Return what each value of a mapping should be, where ``expected`` says so."""
-    arguments = getattr(expected, "__args__", ())
-    return arguments[-1] if getattr(expected, "__origin__", None) is dict and len(arguments) == 2 else Any
+    found = [arguments[1] for _, arguments in _containers_for(expected, dict) if len(arguments) == 2]
+    return found[0] if len(found) == 1 else Any
+
+
+def _containers_for(expected: Any, kind: type) -> list[tuple[type, tuple[Any, ...]]]:
+    """Return the alternatives of an annotation that take a container of ``kind`` and say what is in it."""
+    plain = plain_annotation(expected)
+    alternatives = map(plain_annotation, get_args(plain)) if is_union(plain) else [plain]
+    origins = ((get_origin(each), get_args(each)) for each in alternatives)
+    return [
+        (origin, arguments)
+        for origin, arguments in origins
+        if isinstance(origin, type) and issubclass(kind, origin) and arguments
+    ]
 
 
 def shortened(value: Any) -> str:

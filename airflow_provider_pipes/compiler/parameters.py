@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 
-from airflow_provider_pipes.compiler.typecheck import is_union, plain_annotation, type_name
+from airflow_provider_pipes.compiler.typecheck import is_typeddict, is_union, plain_annotation, type_name
 from airflow_provider_pipes.errors import AuthoringError, ParameterError, listing
 from airflow_provider_pipes.models.deployment import ParameterSpec
 from airflow_provider_pipes.models.parameters import coerce
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 NUMBER_MAX = 9.2e18
 
-_ANY_REFERENCE = {"$ref": "#/$defs/json"}
+# No class can have this name, so no definition of a user's TypedDict.
+_ANY_DEFINITION = "any-json"
+_ANY_REFERENCE = {"$ref": f"#/$defs/{_ANY_DEFINITION}"}
 _BOUNDED_INTEGER = {"type": "integer", "minimum": INTEGER_MIN, "maximum": INTEGER_MAX}
 _BOUNDED_NUMBER = {"type": "number", "minimum": -NUMBER_MAX, "maximum": NUMBER_MAX}
 _ANY_SCHEMA = {
@@ -63,7 +65,9 @@ def parameter_specs(pipeline: Pipeline[...]) -> tuple[tuple[ParameterSpec, ...],
 
 def _spec(name: str, annotation: Any, default: Any) -> ParameterSpec:
     if name == "pipes_cache":
-        raise ParameterError("this name is taken: `--conf '{\"pipes_cache\": false}'` turns the cache off; rename it")
+        raise ParameterError(
+            "this name is taken: `--conf '{\"pipes_cache\": false}'` turns the cache off; rename it"
+        )
     if not _is_json_type(annotation):
         raise ParameterError(
             f"type {type_name(annotation)} can't be given by form or command line; use bool, int, float, str, None, "
@@ -78,19 +82,22 @@ def _spec(name: str, annotation: Any, default: Any) -> ParameterSpec:
     return ParameterSpec(name=name, json_schema=schema, default=coerce(default, schema))
 
 
-def _is_json_type(annotation: Any) -> bool:
+def _is_json_type(annotation: Any, inside: frozenset[Any] = frozenset()) -> bool:
     annotation = plain_annotation(annotation)
-    if annotation in (Any, bool, int, float, str, type(None), list, dict):
+    if annotation in (Any, bool, int, float, str, type(None), list, dict) or annotation in inside:
         return True
     origin, arguments = get_origin(annotation), get_args(annotation)
     if is_union(annotation) or origin is list:
-        return all(_is_json_type(each) for each in arguments)
+        return all(_is_json_type(each, inside) for each in arguments)
     if origin is dict:
-        return plain_annotation(arguments[0]) is str and _is_json_type(arguments[1])
+        return not arguments or (
+            plain_annotation(arguments[0]) is str and _is_json_type(arguments[1], inside)
+        )
     if origin is Literal:
         return all(type(each) in (bool, int, str, type(None)) for each in arguments)
-    if typing.is_typeddict(annotation):
-        return all(_is_json_type(_unrequired(each)) for each in typing.get_type_hints(annotation).values())
+    if is_typeddict(annotation):
+        fields = typing.get_type_hints(annotation).values()
+        return all(_is_json_type(_unrequired(each), inside | {annotation}) for each in fields)
     return False
 
 
@@ -112,7 +119,7 @@ def json_schema(annotation: Any) -> dict[str, Any]:
     definitions = {name: _bounded(each) for name, each in schema.pop("$defs", {}).items()}
     bounded = _bounded(schema)
     if _mentions_any(bounded) or any(_mentions_any(each) for each in definitions.values()):
-        definitions["json"] = _ANY_SCHEMA
+        definitions[_ANY_DEFINITION] = _ANY_SCHEMA
     return {**bounded, "$defs": definitions} if definitions else bounded
 
 
@@ -215,7 +222,8 @@ def run_parameters(specs: tuple[ParameterSpec, ...], given: Mapping[str, Any]) -
             problem = _default_problem(given[name], spec.json_schema)
             if problem:
                 problems.append(f"parameter {name!r}: {problem}")
-            values[name] = coerce(given[name], spec.json_schema)
+            else:
+                values[name] = coerce(given[name], spec.json_schema)
         elif spec.required:
             problems.append(f"parameter {name!r} has no default: give it with --param {name}=…")
         else:

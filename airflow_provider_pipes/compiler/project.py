@@ -76,7 +76,7 @@ def _base_of_module(file: Path, module: str) -> Path:
 
 
 def project_root(base: Path) -> Path:
-    """Return the project's folder: the nearest above with a pipes.toml, else a project's mark, else ``base``."""
+    """Return the project's folder: the nearest with a pipes.toml, else with a usual mark, else ``base``."""
     ancestors = (base, *base.parents)
     configured = (folder for folder in ancestors if (folder / _CONFIG_FILE).is_file())
     marked = (folder for folder in ancestors if any((folder / marker).exists() for marker in _MARKERS))

@@ -46,7 +46,9 @@ def task_settings(where: str, options: Mapping[str, Any], problems: list[str]) -
         return TaskSettings()
 
 
-def instance_of(where: str, options: Mapping[str, Any], name: str, model: type[M], problems: list[str]) -> M | None:
+def instance_of(
+    where: str, options: Mapping[str, Any], name: str, model: type[M], problems: list[str]
+) -> M | None:
     """Return option ``name`` if it is of class ``model``; anything else is a problem."""
     value = options.get(name)
     if value is None or isinstance(value, model):
@@ -55,19 +57,25 @@ def instance_of(where: str, options: Mapping[str, Any], name: str, model: type[M
     return None
 
 
-def resources(where: str, options: Mapping[str, Any], problems: list[str]) -> ResourceSettings:
-    """Return the resources among ``options``."""
-    return instance_of(where, options, "resources", ResourceSettings, problems) or ResourceSettings()
+def resources(
+    where: str, options: Mapping[str, Any], defaults: ResourceSettings, problems: list[str]
+) -> ResourceSettings:
+    """Return the resources among ``options``, with ``defaults`` for the fields not set."""
+    return _merged(defaults, instance_of(where, options, "resources", ResourceSettings, problems))
 
 
 def docker(
     where: str, options: Mapping[str, Any], defaults: DockerSettings, problems: list[str]
 ) -> DockerSettings:
     """Return the docker settings among ``options``, with ``defaults`` for the fields not set."""
-    own = instance_of(where, options, "docker", DockerSettings, problems)
+    return _merged(defaults, instance_of(where, options, "docker", DockerSettings, problems))
+
+
+def _merged(defaults: M, own: M | None) -> M:
     if own is None:
         return defaults
-    return DockerSettings(**{**defaults.model_dump(exclude_unset=True), **own.model_dump(exclude_unset=True)})
+    fields = {**defaults.model_dump(exclude_unset=True), **own.model_dump(exclude_unset=True)}
+    return type(defaults).model_validate(fields)
 
 
 def boolean(where: str, options: Mapping[str, Any], name: str, default: bool, problems: list[str]) -> bool:

@@ -54,7 +54,9 @@ def _find_file(where: str, folder: Path) -> tuple[Path, str | None]:
             raise TargetError(f"there is no file {where!r} in {folder}{hint}")
         return file, None
     if not where:
-        raise TargetError("a target is written path/to/file.py:name or module:name; the part before ':' is empty")
+        raise TargetError(
+            "a target is written path/to/file.py:name or module:name; the part before ':' is empty"
+        )
     return _module_file(where, folder), where
 
 
@@ -102,7 +104,9 @@ def _pipeline(module: ModuleType, name: str, text: str) -> Pipeline[...]:
         return pipelines[name]
     known = f"{module.__name__!r} has: {', '.join(own) or 'no pipeline'}"
     if hasattr(module, name):
-        raise TargetError(f"{name!r} in {module.__name__!r} is no pipeline; decorate it with @pipeline ({known})")
+        raise TargetError(
+            f"{name!r} in {module.__name__!r} is no pipeline; decorate it with @pipeline ({known})"
+        )
     near = difflib.get_close_matches(name, list(vars(module)), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise TargetError(f"there is no {name!r} in {module.__name__!r}{hint} ({known})")

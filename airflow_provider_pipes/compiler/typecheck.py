@@ -58,6 +58,11 @@ def plain_annotation(annotation: Any) -> Any:
     return type(None) if annotation is None else annotation
 
 
+def is_typeddict(annotation: Any) -> bool:
+    """Whether the annotation is a TypedDict, also one of typing_extensions, which has a class of its own."""
+    return typing.is_typeddict(annotation) or type(annotation).__name__ == "_TypedDictMeta"
+
+
 def is_union(annotation: Any) -> bool:
     """Whether the annotation is a union, in either spelling."""
     return get_origin(annotation) in (Union, types.UnionType)
@@ -69,9 +74,9 @@ def _classes_assignable(source: Any, target: Any) -> bool:
         return True
     if (source_class, target_class) in _NUMERIC_TOWER or getattr(target_class, "_is_protocol", False):
         return True
-    if typing.is_typeddict(target_class):
+    if is_typeddict(target_class):
         return source_class is dict or source_class is target_class
-    if typing.is_typeddict(source_class):
+    if is_typeddict(source_class):
         return issubclass(dict, target_class)
     if not _is_subclass(source_class, target_class):
         return False
@@ -89,7 +94,12 @@ def _arguments_assignable(source: Any, target: Any) -> bool:
     """Compare type arguments where both sides are containers of the same shape."""
     given, wanted = get_args(source), get_args(target)
     origin = get_origin(target)
-    if not given or not wanted or not isinstance(origin, type) or not issubclass(origin, Sequence | Mapping | set):
+    if (
+        not given
+        or not wanted
+        or not isinstance(origin, type)
+        or not issubclass(origin, Sequence | Mapping | set)
+    ):
         return True
     if get_origin(source) is tuple and origin is tuple:
         return _tuples_assignable(given, wanted)
@@ -114,7 +124,7 @@ def value_fits(value: Any, target: Any) -> bool:
     if is_union(target):
         return any(value_fits(value, each) for each in get_args(target))
     if get_origin(target) is Literal:
-        return any(value == each and type(value) is type(each) for each in get_args(target))
+        return any(type(value) is type(each) and value == each for each in get_args(target))
     if isinstance(value, bool) and target in (int, float):
         return True
     if not _classes_assignable(type(value), get_origin(target) or target):
@@ -134,7 +144,7 @@ def _elements_fit(value: Any, arguments: tuple[Any, ...]) -> bool:
             value_fits(each, wanted) for each, wanted in zip(value, arguments, strict=True)
         )
     if isinstance(value, dict) and len(arguments) == 2:
-        return all(value_fits(key, arguments[0]) and value_fits(each, arguments[1]) for key, each in value.items())
+        return all(
+            value_fits(key, arguments[0]) and value_fits(each, arguments[1]) for key, each in value.items()
+        )
     return True
-
-

@@ -35,41 +35,33 @@ def verify_snapshot(snapshot: Snapshot, layout: ProjectLayout, modules: Sequence
         SnapshotError: a module does not load; the message has the ``include`` to add.
     """
     directory = extract_snapshot(snapshot.data, snapshot.hash)
+    request = {
+        "directory": str(directory),
+        "roots": snapshot.roots,
+        "project": str(layout.root),
+        "project_roots": layout.roots,
+        "only_package": layout.only_package,
+        "own_parent": os.path.dirname(os.path.dirname(os.path.abspath(airflow_provider_pipes.__file__))),
+        "modules": list(modules),
+    }
     with tempfile.TemporaryDirectory(prefix="pipes-verify-") as scratch:
-        report = _run_child(Path(scratch), directory, snapshot, layout, modules)
+        report = _run_child(Path(scratch), request)
     problems = [*_missing_problems(report), *_failure_problems(report, directory)]
     if problems:
         raise SnapshotError(listing("the code does not load where it will run", problems))
 
 
-def _run_child(
-    scratch: Path, directory: Path, snapshot: Snapshot, layout: ProjectLayout, modules: Sequence[str]
-) -> dict[str, Any]:
-    request, report, cwd = scratch / "request.json", scratch / "report.json", scratch / "empty"
+def _run_child(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+    document, report, cwd = scratch / "request.json", scratch / "report.json", scratch / "empty"
     cwd.mkdir()
-    request.write_text(
-        json.dumps(
-            {
-                "directory": str(directory),
-                "roots": snapshot.roots,
-                "project": str(layout.root),
-                "project_roots": layout.roots,
-                "only_package": layout.only_package,
-                "own_parent": os.path.dirname(
-                    os.path.dirname(os.path.abspath(airflow_provider_pipes.__file__))
-                ),
-                "modules": list(modules),
-                "report": str(report),
-            }
-        )
-    )
+    document.write_text(json.dumps({**request, "report": str(report)}))
     # To a file: a pipe would keep us waiting for whatever the user's code starts and leaves running.
     with (scratch / "output").open("wb") as output:
         done = subprocess.run(
             # -P: neither the script's folder nor the current one is importable.
-            [sys.executable, "-P", os.path.abspath(verify_child.__file__), str(request)],
+            [sys.executable, "-P", os.path.abspath(verify_child.__file__), str(document)],
             cwd=cwd,
-            env=_environment(layout.root),
+            env=_environment(request["project"]),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -80,16 +72,16 @@ def _run_child(
     except (OSError, ValueError):
         lines = (scratch / "output").read_text(errors="replace").splitlines()[-_OUTPUT_LINES:]
         raise SnapshotError(
-            f"importing {', '.join(modules)} ended Python itself (exit status {done.returncode}):"
+            f"importing {', '.join(request['modules'])} ended Python itself (exit status {done.returncode}):"
             + "".join(f"\n    {line}" for line in lines)
         ) from None
     return result
 
 
-def _environment(root: Path) -> dict[str, str]:
+def _environment(project: str) -> dict[str, str]:
     environment = dict(os.environ)
     entries = environment.pop("PYTHONPATH", "").split(os.pathsep)
-    kept = [entry for entry in entries if entry and not verify_child.is_project_path(entry, str(root))]
+    kept = [entry for entry in entries if entry and not verify_child.is_project_path(entry, project)]
     if kept:
         environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, kept))
     return environment

@@ -41,12 +41,7 @@ class MissingModules:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the project's module, if it has one that the snapshot should have."""
-        top = name.partition(".")[0]
-        if (
-            top in sys.stdlib_module_names
-            or top == "airflow_provider_pipes"
-            or self.only_package not in (None, top)
-        ):
+        if not self._may_be_own(name):
             return None
         folders = self.roots if path is None else list(self._counterparts(path))
         spec = PathFinder.find_spec(name, folders) if folders else None
@@ -71,13 +66,19 @@ class MissingModules:
                 yield folder
 
     def note_strays(self) -> None:
-        """Note modules that came from the project by another way, as an editable installation."""
+        """Note modules that came from the project by another way, as an editable installation of it."""
         for name, module in list(sys.modules.items()):
             file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
-            own = name.partition(".")[0] in ("airflow_provider_pipes", "__main__", "__mp_main__")
-            snapshot = isinstance(file, str) and file.startswith(self.directory + os.sep)
-            if isinstance(file, str) and not own | snapshot and is_project_path(file, self.project):
-                self.found.setdefault(name, self.relative(file))
+            stem = str(file).removesuffix(".py").removesuffix(f"{os.sep}__init__")
+            # Another distribution that lies in the project, installed for itself, is not below a root.
+            below = (os.path.join(root, *name.split(".")) for root in self.roots)
+            if stem in below and self._may_be_own(name):
+                self.found.setdefault(name, self.relative(str(file)))
+
+    def _may_be_own(self, name: str) -> bool:
+        top = name.partition(".")[0]
+        library = top in sys.stdlib_module_names or top == "airflow_provider_pipes"
+        return not library and self.only_package in (None, top)
 
 
 def _holds_source(folder: str) -> bool:
@@ -133,7 +134,6 @@ def main(request_path: str) -> None:
     from airflow_provider_pipes.runtime.loading import load_snapshot
 
     del sys.path[0]
-    sys.path[:] = [entry for entry in sys.path if not is_project_path(entry, request["project"])]
     load_snapshot(Path(request["directory"]), request["roots"])
     missing = MissingModules(request)
     sys.meta_path.append(missing)

@@ -51,7 +51,7 @@ class BaseEntrypointConfiguration(ABC):
         arguments = [f"--{ENTRYPOINT_CONFIG_SOURCE_OPTION}", f"{cls.__module__}.{cls.__qualname__}"]
         for name in sorted(cls.get_optional_entrypoint_options()):
             if kwargs.get(name) is not None:
-                arguments += [f"--{name}", str(kwargs[name])]
+                arguments += option_with_value(name, kwargs[name])
         return arguments
 
     @classmethod
@@ -67,6 +67,12 @@ class BaseEntrypointConfiguration(ABC):
     @abstractmethod
     def run(self) -> None:
         """Do what the entrypoint is for."""
+
+
+def option_with_value(name: str, value: object) -> list[str]:
+    """Return an option and its value as arguments, in one where the value would pass for an option itself."""
+    text = str(value)
+    return [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]
 
 
 class _Parser(argparse.ArgumentParser):

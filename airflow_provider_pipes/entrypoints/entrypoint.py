@@ -18,7 +18,14 @@ from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import (
     EXIT_USAGE,
     BaseEntrypointConfiguration,
 )
-from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, SkipStep, StoreUnreachableError
+from airflow_provider_pipes.errors import (
+    FailWithoutRetry,
+    PipesError,
+    SkipStep,
+    StoreUnreachableError,
+    UserCodeError,
+    message_of,
+)
 
 EXIT_STEP_FAILED = 1
 EXIT_STORE_UNREACHABLE = StoreUnreachableError.exit_code
@@ -38,14 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(f"the step failed and asked for no retry: {failure}", EXIT_FAIL_WITHOUT_RETRY)
     except StoreUnreachableError as error:
         return _say(str(error), EXIT_STORE_UNREACHABLE)
+    except UserCodeError as error:
+        sys.stderr.write(error.traceback_text)
+        return _say(str(error), EXIT_STEP_FAILED)
     except PipesError as error:
         return _say(str(error), EXIT_STEP_FAILED)
-    except Exception as error:
-        from airflow_provider_pipes.runtime.runner import user_traceback
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # pytest and asyncio have some that are no Exception
+        from airflow_provider_pipes.runtime.sources import user_traceback
 
         sys.stderr.write(user_traceback(error))
-        return _say(f"the step raised {type(error).__name__}: {error}", EXIT_STEP_FAILED)
+        return _say(f"the step raised {type(error).__name__}: {message_of(error)}", EXIT_STEP_FAILED)
     return 0
+
+
+class Terminated(SystemExit):
+    """SIGTERM arrived; not the plain SystemExit of a step that calls ``sys.exit``."""
 
 
 def _configuration(arguments: list[str]) -> BaseEntrypointConfiguration:
@@ -59,7 +75,9 @@ def _configuration(arguments: list[str]) -> BaseEntrypointConfiguration:
     except (ImportError, AttributeError, ValueError) as error:
         _usage(f"{option} {source!r} can't be imported: {error}")
     if not isinstance(found, type) or not issubclass(found, BaseEntrypointConfiguration):
-        _usage(f"{option} {source!r} is no entrypoint configuration: derive it from BaseEntrypointConfiguration")
+        _usage(
+            f"{option} {source!r} is no entrypoint configuration: derive it from BaseEntrypointConfiguration"
+        )
     return found(arguments)
 
 
@@ -74,7 +92,7 @@ def _say(sentence: str, code: int) -> int:
 
 def _end_with_finally_blocks(signum: int, frame: FrameType | None) -> NoReturn:
     """A PID 1 without a handler ignores SIGTERM; and the user's ``finally`` blocks must run."""
-    raise SystemExit(128 + signum)
+    raise Terminated(128 + signum)
 
 
 if __name__ == "__main__":

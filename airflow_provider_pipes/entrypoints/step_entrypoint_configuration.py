@@ -64,7 +64,11 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
     @classmethod
     def get_entrypoint_arguments(cls, **kwargs: Any) -> list[str]:
         """Return the arguments of the command; ``kwargs`` has a value for each option."""
-        return [*super().get_entrypoint_arguments(**kwargs), f"--{STEP_NAME_OPTION}", kwargs[STEP_NAME_OPTION]]
+        return [
+            *super().get_entrypoint_arguments(**kwargs),
+            f"--{STEP_NAME_OPTION}",
+            kwargs[STEP_NAME_OPTION],
+        ]
 
     def get_run_name(self, pipeline_name: str) -> str:
         """Return the name of the run, the same for each of its steps; the launcher's by default."""
@@ -116,8 +120,12 @@ def upstream_references(
     """Return the outputs of the steps before one, from the manifests of its local run."""
     found = {}
     for name in deployment.step(step).upstream:
-        earlier = StepLaunch(storage, deployment.step(name), record.run_name, runs.local_token(record, name)).finished()
+        earlier = StepLaunch(
+            storage, deployment.step(name), record.run_name, runs.local_token(record, name)
+        ).finished()
         if earlier is None:
-            raise RunError(f"step {step!r} needs step {name!r}, which has no result in run {record.run_name!r} yet")
+            raise RunError(
+                f"step {step!r} needs step {name!r}, which has no result in run {record.run_name!r} yet"
+            )
         found[name] = earlier.outputs
     return found

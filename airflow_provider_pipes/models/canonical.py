@@ -7,12 +7,18 @@ import json
 from typing import Any
 
 
-def canonical_json(value: Any) -> bytes:
-    """Return the JSON of ``value`` with sorted keys, no spaces and ASCII only.
+def canonical_json(value: Any, *, keep_order: bool = False) -> bytes:
+    """Return the JSON of ``value`` without spaces and ASCII only.
 
     ASCII, since a lone surrogate is valid in a Python string and in JSON but not in UTF-8.
+
+    Args:
+        value: JSON values.
+        keep_order: Whether keys stay as they are, where a user's dicts must come back in their order
+            and everything else has an order of its own; they are sorted otherwise.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+    text = json.dumps(value, sort_keys=not keep_order, separators=(",", ":"), ensure_ascii=True)
+    return text.encode("ascii")
 
 
 def sha256_hex(data: bytes) -> str:

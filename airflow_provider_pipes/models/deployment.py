@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from airflow_provider_pipes.errors import ConfigurationError
 from airflow_provider_pipes.models.canonical import canonical_json, sha256_hex
@@ -19,7 +19,9 @@ JsonObject = dict[str, Any]
 
 
 class _Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="constants"
+    )
 
 
 class ParameterSpec(_Spec):
@@ -67,10 +69,10 @@ class SequenceInput(_Spec):
 
 
 class MappingInput(_Spec):
-    """A dict of which at least one value is not constant."""
+    """A dict of which at least one value is not constant; its keys are text, lone surrogates included."""
 
     kind: Literal["dict"]
-    entries: dict[str, InputSpec]
+    entries: dict[Any, InputSpec]
 
 
 InputSpec = Annotated[
@@ -96,7 +98,7 @@ class StepSpec(_Spec):
 
     Attributes:
         source: The function, as "module:function".
-        upstream: Steps that must be done before, in the order of the pipeline.
+        upstream: Steps that must be done before, in the order in which the call names them.
         code_hash: SHA-256 over the step's code closure.
         cache: Whether a result of the same code and inputs may be reused.
         returns_tuple: Whether the function returns its outputs as a tuple, even if of one.
@@ -189,6 +191,22 @@ class PipelineDeployment(_Spec):
     code: CodeSpec
     stack: StackSpec
 
+    @model_validator(mode="after")
+    def _connected(self) -> Self:
+        """Refuse steps that need what does not come before them: a cycle, a name that is unknown."""
+        parameters = {parameter.name for parameter in self.pipeline.parameters}
+        earlier: dict[str, set[str]] = {}
+        for step in self.step_specs:
+            if step.name in earlier:
+                raise ValueError(f"two steps are named {step.name!r}")
+            for name in step.upstream:
+                if name not in earlier:
+                    raise ValueError(f"step {step.name!r} needs step {name!r}, which is not before it")
+            for name, spec in step.inputs.items():
+                _check_input(f"step {step.name!r}, input {name!r}", spec, step, earlier, parameters)
+            earlier[step.name] = {output.name for output in step.outputs}
+        return self
+
     @cached_property
     def steps(self) -> Mapping[str, StepSpec]:
         """The steps by name, each after the steps that it depends on."""
@@ -198,7 +216,7 @@ class PipelineDeployment(_Spec):
     def document(self) -> bytes:
         """The canonical JSON; its SHA-256 is the id. Defaults are left out: 10,000 steps stay small."""
         values = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return canonical_json({"schema_version": self.schema_version, **values})
+        return canonical_json({"schema_version": self.schema_version, **values}, keep_order=True)
 
     @cached_property
     def id(self) -> str:
@@ -215,7 +233,7 @@ class PipelineDeployment(_Spec):
         """
         try:
             values = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigurationError(f"this is no deployment document: {error}") from None
         if not isinstance(values, dict):
             raise ConfigurationError("this is no deployment document: expected a JSON object")
@@ -224,6 +242,25 @@ class PipelineDeployment(_Spec):
             return cls.model_validate(values)
         except ValidationError as error:
             raise ConfigurationError(f"this deployment document is damaged: {error}") from None
+
+
+def _check_input(
+    where: str, spec: InputSpec, step: StepSpec, earlier: Mapping[str, set[str]], parameters: set[str]
+) -> None:
+    if isinstance(spec, ArtifactInput):
+        if spec.step not in step.upstream:
+            raise ValueError(f"{where}: step {spec.step!r} is not upstream of it")
+        if spec.output not in earlier[spec.step]:
+            raise ValueError(f"{where}: step {spec.step!r} has no output {spec.output!r}")
+    elif isinstance(spec, ParameterInput):
+        if spec.parameter not in parameters:
+            raise ValueError(f"{where}: the pipeline has no parameter {spec.parameter!r}")
+    elif isinstance(spec, SequenceInput):
+        for each in spec.items:
+            _check_input(where, each, step, earlier, parameters)
+    elif isinstance(spec, MappingInput):
+        for each in spec.entries.values():
+            _check_input(where, each, step, earlier, parameters)
 
 
 class StepRunInfo(_Spec):

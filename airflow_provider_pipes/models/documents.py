@@ -8,11 +8,12 @@ ignored and a newer ``schema_version`` is refused.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from airflow_provider_pipes.errors import SchemaVersionError
+from airflow_provider_pipes.errors import IntegrityError, SchemaVersionError
 
 SCHEMA_VERSION = 1
 
@@ -38,14 +39,30 @@ class Document:
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
         """Build the document from decoded JSON, ignoring fields of other versions."""
-        check_schema_version(cls.__name__, values)
+        check_schema_version(cls.kind(), values)
         known = {each.name for each in fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in known})
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """Build the document from JSON text."""
-        return cls.from_mapping(json.loads(data))
+        """Build the document from JSON text.
+
+        Raises:
+            IntegrityError: it is no such document; after a power cut a file can be there and be empty.
+            SchemaVersionError: a newer version wrote it.
+        """
+        try:
+            return cls.from_mapping(json.loads(data))
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise IntegrityError(
+                f"this {cls.kind()} in the artifact store is damaged ({error}): remove it, or clear the task, "
+                "so that the step runs again"
+            ) from None
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return how an error names such a document."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the document as JSON-able values."""
@@ -53,7 +70,8 @@ class Document:
 
     def to_json(self) -> bytes:
         """Return the document as JSON text a person can read."""
-        return json.dumps(self.to_mapping(), indent=1, sort_keys=True).encode("ascii")
+        # Keys are not sorted: a dict among the values comes back in the order that its user gave it.
+        return json.dumps(self.to_mapping(), indent=1).encode("ascii")
 
 
 @dataclass(frozen=True, kw_only=True)

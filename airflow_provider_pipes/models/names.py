@@ -19,9 +19,10 @@ def path_segment(name: str) -> str:
 
     A name that is long, starts with a dot or holds anything but plain ASCII becomes ``h-`` and 40
     hexadecimal digits, so that no name can leave its folder or break a file system's limits. A
-    name that already looks like such a hash is hashed too: two names never share a segment.
+    name that already looks like such a hash is hashed too: two names never share a segment. So is
+    one that ends in ".json": it might be that of a document beside it.
     """
-    if _SAFE_SEGMENT.match(name) and not name.startswith("h-"):
+    if _SAFE_SEGMENT.match(name) and not name.startswith("h-") and not name.endswith(".json"):
         return name
     return "h-" + sha256_hex(name.encode("utf-8", "surrogatepass"))[:40]
 

@@ -30,24 +30,31 @@ def coerce(value: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _coerce(value: Any, schema: Any, definitions: Mapping[str, Any]) -> Any:
-    if not isinstance(schema, Mapping):
-        return value
-    if "$ref" in schema:
-        return _coerce(value, definitions.get(str(schema["$ref"]).rpartition("/")[2], {}), definitions)
+    schema = _resolved(schema, definitions)
     for choices in (schema.get("anyOf"), schema.get("oneOf")):
         if choices:
-            return _coerce(value, _branch(value, choices), definitions)
+            return _coerce(value, _branch(value, choices, definitions), definitions)
     declared = schema.get("type")
     if isinstance(declared, list):
-        return _coerce(value, _branch(value, [{**schema, "type": each} for each in declared]), definitions)
+        choices = [{**schema, "type": each} for each in declared]
+        return _coerce(value, _branch(value, choices, definitions), definitions)
     if "enum" in schema or "const" in schema:
         return _listed(value, schema.get("enum", [schema.get("const")]))
     return _coerce_type(value, declared, schema, definitions)
 
 
+def _resolved(schema: Any, definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    while isinstance(schema, Mapping) and "$ref" in schema:
+        schema = definitions.get(str(schema["$ref"]).rpartition("/")[2])
+    return schema if isinstance(schema, Mapping) else {}
+
+
 def _coerce_type(value: Any, declared: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
     if declared == "number" and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return value
     if declared == "integer" and type(value) is float and value.is_integer():
         return int(value)
     if isinstance(value, list):
@@ -58,23 +65,39 @@ def _coerce_type(value: Any, declared: Any, schema: Mapping[str, Any], definitio
     return value
 
 
-def _branch(value: Any, choices: list[Any]) -> Any:
-    """Return the alternative that ``value`` belongs to: the one of its exact type, or else a number's."""
+def _branch(value: Any, choices: list[Any], definitions: Mapping[str, Any]) -> Any:
+    """Return the alternative that ``value`` belongs to: of its exact type, or else a number's.
+
+    Of several lists or objects it is the one that declares most of what the value has and changes
+    none of it, so that ``list[int] | list[float]`` keeps [1.0].
+    """
+    resolved = [_resolved(choice, definitions) for choice in choices]
     for wanted in (type(value), float if type(value) is int else int):
-        for choice in choices:
-            if _admits(choice, value, wanted):
-                return choice
+        fitting = [choice for choice in resolved if _admits(choice, value, wanted, definitions)]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            return max(fitting, key=lambda choice: _closeness(value, choice, definitions))
     return None
 
 
-def _admits(choice: Any, value: Any, wanted: type) -> bool:
-    if not isinstance(choice, Mapping):
-        return False
+def _admits(choice: Mapping[str, Any], value: Any, wanted: type, definitions: Mapping[str, Any]) -> bool:
+    inner = choice.get("anyOf") or choice.get("oneOf")
+    if inner:
+        return any(_admits(_resolved(each, definitions), value, wanted, definitions) for each in inner)
     if "enum" in choice or "const" in choice:
-        return any(value == each and type(each) is wanted for each in choice.get("enum", [choice.get("const")]))
+        listed = choice.get("enum", [choice.get("const")])
+        return any(value == each and type(each) is wanted for each in listed)
     declared = choice.get("type")
     types = declared if isinstance(declared, list) else [declared]
     return any(JSON_TYPES.get(str(each)) is wanted for each in types)
+
+
+def _closeness(value: Any, choice: Mapping[str, Any], definitions: Mapping[str, Any]) -> tuple[bool, int, bool]:
+    keys = set(value) if isinstance(value, Mapping) else set()
+    declared = choice.get("properties", {}).keys() & keys
+    coerced = _coerce(value, choice, definitions)
+    return keys >= set(choice.get("required", ())), len(declared), repr(coerced) == repr(value)
 
 
 def _listed(value: Any, allowed: list[Any]) -> Any:

@@ -46,7 +46,7 @@ class ResourceSettings(Settings):
         shm_size: Shared memory (/dev/shm), with a unit.
     """
 
-    cpu_count: Annotated[float, Field(gt=0)] | None = None
+    cpu_count: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     memory: MemoryAmount | None = None
     gpu_count: Annotated[int, Field(ge=0)] | None = None
     gpu_type: str | None = None
@@ -88,7 +88,7 @@ class TaskSettings(Settings):
 
     retries: Annotated[int, Field(ge=0)] | None = None
     retry_delay: PositiveDuration | None = None
-    retry_exponential_backoff: Annotated[float, Field(ge=1)] | None = None
+    retry_exponential_backoff: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
     max_retry_delay: PositiveDuration | None = None
     execution_timeout: PositiveDuration | None = None
     pool: Annotated[str, Field(min_length=1)] | None = None
@@ -98,7 +98,9 @@ class TaskSettings(Settings):
 
     def over(self, defaults: TaskSettings) -> TaskSettings:
         """Return these settings, with ``defaults`` where nothing is said."""
-        return TaskSettings(**{**defaults.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)})
+        return TaskSettings(
+            **{**defaults.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)}
+        )
 
 
 class Schedule(Settings):

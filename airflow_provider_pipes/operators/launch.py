@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
-
 from airflow_provider_pipes.artifacts.credentials import open_store
-from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, RunError, SkipStep, UserCodeError
+from airflow_provider_pipes.errors import RunError
 from airflow_provider_pipes.models.canonical import content_hash
 from airflow_provider_pipes.models.documents import Manifest, RunRecord
 from airflow_provider_pipes.models.parameters import coerce
@@ -39,7 +35,9 @@ class AirflowLaunch:
         plan: The step in that deployment; None where the run began before the step existed.
     """
 
-    def __init__(self, task: StepTaskMixin, context: Context, record: RunRecord, launch: StepLaunch | None) -> None:
+    def __init__(
+        self, task: StepTaskMixin, context: Context, record: RunRecord, launch: StepLaunch | None
+    ) -> None:
         self.task = task
         self.context = context
         self.record = record
@@ -76,11 +74,21 @@ class AirflowLaunch:
             return True
         self.manifest = self.launch.finished()
         if self.manifest is not None:
-            self.task.log.info("An earlier attempt left the result at %s; the step is not run again.", self.launch.prefix)
+            self.task.log.info(
+                "An earlier attempt left the result at %s; the step is not run again.", self.launch.prefix
+            )
             return True
-        self.manifest = self.launch.prepare(self._parameters(self.launch.plan), self._upstream(self.launch.plan))
+        self.manifest = self.launch.prepare(
+            self._parameters(self.launch.plan), self._upstream(self.launch.plan)
+        )
         if self.manifest is not None:
-            self.task.log.info("Cache hit: the result is that of %s; nothing is started.", self.manifest.cached_from)
+            self.task.log.info(
+                "Cache hit: the result is that of %s; nothing is started.", self.manifest.cached_from
+            )
+        if self.manifest is None:
+            self.task.log.info(
+                "Running step %r of deployment %s.", self.task.step_name, self.record.deployment_id[:12]
+            )
         return self.manifest is not None
 
     @cached_property
@@ -107,6 +115,15 @@ class AirflowLaunch:
             name: {key: value for key, value in reference.items() if key not in _NOT_FOR_XCOM}
             for name, reference in manifest.outputs.items()
         }
+
+    def tell_result(self) -> None:
+        """Write into the task's log what came out and where it is."""
+        if self.manifest is None:
+            return
+        for name, output in self.manifest.references().items():
+            self.task.log.info(
+                "Output %r: %s, %s bytes, at %s", name, output.type, f"{output.size:,}", output.uri
+            )
 
     def _parameters(self, plan: StepPlan) -> dict[str, Any]:
         """Return the run's parameters with their declared types; see models.parameters."""
@@ -157,19 +174,3 @@ def _use_cache(context: Context) -> bool:
     conf = getattr(context["dag_run"], "conf", None) or {}
     cleared = instance.max_tries > (instance.task.retries or 0)
     return conf.get("pipes_cache") is not False and not cleared
-
-
-@contextmanager
-def said_to_airflow(log: logging.Logger) -> Iterator[None]:
-    """Turn our errors, and what a user raised to say how the step ends, into Airflow's."""
-    try:
-        yield
-    except SkipStep as skip:
-        raise AirflowSkipException(str(skip) or "the step asked to be skipped") from None
-    except FailWithoutRetry as failure:
-        raise AirflowFailException(str(failure) or "the step asked to fail without retry") from None
-    except UserCodeError as error:
-        log.error("%s\n%s", error, error.traceback_text)
-        raise AirflowException(str(error)) from None
-    except PipesError as error:
-        raise AirflowException(str(error)) from None

@@ -38,15 +38,23 @@ class StepTaskMixin:
 
     def execute(self, context: Context) -> Any:
         """Return the references of the step's outputs, running it only if nothing has them yet."""
-        from airflow_provider_pipes.operators.launch import AirflowLaunch, said_to_airflow
+        try:
+            return self._result(context)
+        except Exception as error:
+            from airflow_provider_pipes.operators.outcome import for_airflow
 
-        with said_to_airflow(self.log):
-            launch = AirflowLaunch.of(self, context)
-            if launch.prepare():
-                return launch.references()
-            with self._own_xcom():
-                self.execute_step(launch, context)
+            raise for_airflow(error, self.log)  # noqa: B904 - what it was raised from is in it
+
+    def _result(self, context: Context) -> Any:
+        from airflow_provider_pipes.operators.launch import AirflowLaunch
+
+        launch = AirflowLaunch.of(self, context)
+        if launch.prepare():
             return launch.references()
+        with self._own_xcom():
+            self.execute_step(launch, context)
+        launch.tell_result()
+        return launch.references()
 
     def execute_step(self, launch: AirflowLaunch, context: Context) -> None:
         """Let the stock operator run the prepared step; subclasses give it its command here."""

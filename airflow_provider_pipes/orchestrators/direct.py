@@ -32,7 +32,9 @@ class DirectRun:
         skipped: For each skipped step, why.
     """
 
-    def __init__(self, deployment: PipelineDeployment, stack: Stack, submission: Submission, record: RunRecord) -> None:
+    def __init__(
+        self, deployment: PipelineDeployment, stack: Stack, submission: Submission, record: RunRecord
+    ) -> None:
         self.stack = stack
         self.submission = submission
         self.record = record
@@ -52,7 +54,9 @@ class DirectRun:
         if submission.resume:
             record = runs.read_local_run(storage, pipeline, submission.run_name)
         else:
-            record = runs.new_record(pipeline, submission.run_name, deployment.id, "local", submission.parameters)
+            record = runs.new_record(
+                pipeline, submission.run_name, deployment.id, "local", submission.parameters
+            )
             runs.start_local_run(storage, record)
         return cls(deployment, stack, submission, record)
 
@@ -121,7 +125,11 @@ class DirectRun:
 
     def end(self, succeeded: bool) -> None:
         """Write down how the run ended; `pipes runs` shows it."""
-        ending = {"state": "success" if succeeded else "failed", "ended": time.time(), "skipped": self.skipped}
+        ending = {
+            "state": "success" if succeeded else "failed",
+            "ended": time.time(),
+            "skipped": self.skipped,
+        }
         folder = run_folder(self.record.pipeline, self.record.run_name)
         self.submission.storage.write(f"{folder}/end.json", json.dumps(ending).encode("ascii"))
 

@@ -16,7 +16,8 @@ def activate_code(storage: Storage, deployment: DeploymentPlan) -> None:
     """Fetch the deployment's code unless it is here already, check its hash, and put it on ``sys.path``.
 
     Raises:
-        SnapshotError: it does not match its hash, or a name is taken by another module.
+        IntegrityError: it does not match its hash.
+        SnapshotError: a name in it is taken by another module.
     """
     directory = find_extracted(deployment.code_hash)
     if directory is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_pipes.errors import RunError
+from airflow_provider_pipes.models.canonical import canonical_json
 from airflow_provider_pipes.models.documents import OutputReference
 from airflow_provider_pipes.runtime.plan import StepPlan
 
@@ -30,14 +31,20 @@ def resolve_inputs(
 
 
 def _resolve(
-    plan: StepPlan, name: str, spec: Mapping[str, Any], parameters: Mapping[str, Any], upstream: Mapping[str, References]
+    plan: StepPlan,
+    name: str,
+    spec: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    upstream: Mapping[str, References],
 ) -> Resolved:
     kind = spec["kind"]
     if kind == "constant":
         return {"value": spec["value"]}
     if kind == "parameter":
         if spec["parameter"] not in parameters:
-            raise RunError(f"step {plan.name!r}, input {name!r}: this run has no parameter {spec['parameter']!r}")
+            raise RunError(
+                f"step {plan.name!r}, input {name!r}: this run has no parameter {spec['parameter']!r}"
+            )
         return {"value": parameters[spec["parameter"]]}
     if kind == "artifact":
         return {"reference": dict(_reference(plan, name, spec, upstream))}
@@ -47,13 +54,15 @@ def _resolve(
     return {kind: [_resolve(plan, name, each, parameters, upstream) for each in spec["items"]]}
 
 
-def _reference(plan: StepPlan, name: str, spec: Mapping[str, Any], upstream: Mapping[str, References]) -> Mapping[str, Any]:
+def _reference(
+    plan: StepPlan, name: str, spec: Mapping[str, Any], upstream: Mapping[str, References]
+) -> Mapping[str, Any]:
     try:
         return upstream[spec["step"]][spec["output"]]
     except KeyError:
         raise RunError(
-            f"step {plan.name!r}, input {name!r}: step {spec['step']!r} left no output {spec['output']!r} in this run; "
-            f"run {spec['step']!r} again (clear it with its downstream tasks)"
+            f"step {plan.name!r}, input {name!r}: step {spec['step']!r} left no output {spec['output']!r} in "
+            f"this run; run {spec['step']!r} again (clear it with its downstream tasks)"
         ) from None
 
 
@@ -82,8 +91,9 @@ def content_of(resolved: Any) -> Any:
         reference = resolved["reference"]
         return {"sha256": reference["sha256"], "materializer": reference["materializer"]}
     if "value" in resolved:
-        return {"value": resolved["value"]}
+        # As text, since a dict in another order is another value to the step.
+        return {"value": canonical_json(resolved["value"], keep_order=True).decode("ascii")}
     (kind, inner), *_ = resolved.items()
     if kind == "dict":
-        return {kind: {key: content_of(each) for key, each in inner.items()}}
+        return {kind: [[key, content_of(each)] for key, each in inner.items()]}
     return {kind: [content_of(each) for each in inner]}

@@ -93,4 +93,6 @@ class StepLaunch:
             host=socket.gethostname(),
             python=sys.version.split()[0],
         )
-        return results.commit_manifest(self.storage, self.prefix, results.adopted(manifest, found, source_prefix))
+        return results.commit_manifest(
+            self.storage, self.prefix, results.adopted(manifest, found, source_prefix)
+        )

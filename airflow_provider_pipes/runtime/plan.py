@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pipes.errors import IntegrityError, RunError
@@ -109,8 +110,8 @@ class DeploymentPlan:
         found = sha256_hex(document)
         if found != deployment_id:
             raise IntegrityError(
-                f"the deployment document {deployment_id} in the artifact store has the SHA-256 {found}: it was "
-                "changed or cut off; run `pipes deploy` again"
+                f"the deployment document {deployment_id} in the artifact store has the SHA-256 {found}: "
+                "it was changed or cut off; run `pipes deploy` again"
             )
         values = json.loads(document)
         check_schema_version("deployment", values)
@@ -146,9 +147,13 @@ class DeploymentPlan:
         """Specs of the stack's components."""
         return list(self.values["stack"].get("components", ()))
 
+    @cached_property
+    def _steps(self) -> dict[str, Mapping[str, Any]]:
+        return {each["name"]: each for each in self.values["steps"]}
+
     def step_names(self) -> list[str]:
         """Return the names of the steps, in order."""
-        return [each["name"] for each in self.values["steps"]]
+        return list(self._steps)
 
     def step(self, name: str) -> StepPlan:
         """Return the plan of one step.
@@ -156,9 +161,8 @@ class DeploymentPlan:
         Raises:
             RunError: the deployment has no such step.
         """
-        for values in self.values["steps"]:
-            if values["name"] == name:
-                return StepPlan(self, values)
+        if name in self._steps:
+            return StepPlan(self, self._steps[name])
         raise RunError(
             f"deployment {self.id[:12]} of pipeline {self.pipeline!r} has no step {name!r}; "
             f"it has: {', '.join(self.step_names())}"

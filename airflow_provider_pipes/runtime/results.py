@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pipes.errors import ArtifactError, SchemaVersionError
+from airflow_provider_pipes.errors import (
+    ArtifactError,
+    ArtifactNotFoundError,
+    IntegrityError,
+    PipesError,
+    SchemaVersionError,
+)
 from airflow_provider_pipes.models.canonical import content_hash
 from airflow_provider_pipes.models.documents import Manifest
 from airflow_provider_pipes.models.paths import cache_path
@@ -17,6 +24,8 @@ from airflow_provider_pipes.runtime.plan import StepPlan
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.artifacts.storage import Storage
+
+logger = logging.getLogger(__name__)
 
 _KEY_VERSION = 1
 
@@ -27,20 +36,30 @@ def manifest_path(prefix: str) -> str:
 
 
 def read_manifest(storage: Storage, prefix: str) -> Manifest | None:
-    """Return the result that a token already has, or None."""
-    from airflow_provider_pipes.errors import ArtifactNotFoundError
+    """Return the result that a token already has, or None.
 
+    A manifest that a power cut left empty is none: the step runs again and its result takes the place.
+    """
     try:
         return Manifest.from_json(storage.read(manifest_path(prefix)))
     except ArtifactNotFoundError:
         return None
+    except IntegrityError as error:
+        logger.warning("%s: %s", storage.full_uri(manifest_path(prefix)), error)
+        return None
 
 
 def commit_manifest(storage: Storage, prefix: str, manifest: Manifest) -> Manifest:
-    """Make ``manifest`` the result of its token, and return the one that is: who comes second adopts the first."""
+    """Make ``manifest`` the result of its token and return the one that is.
+
+    Who comes second adopts the first.
+    """
     if storage.create(manifest_path(prefix), manifest.to_json()):
         return manifest
-    return Manifest.from_json(storage.read(manifest_path(prefix)))
+    first = read_manifest(storage, prefix)
+    if first is None:
+        storage.write(manifest_path(prefix), manifest.to_json())
+    return first or manifest
 
 
 def cache_key(plan: StepPlan, inputs: Mapping[str, Any]) -> str:
@@ -66,8 +85,14 @@ def cache_key(plan: StepPlan, inputs: Mapping[str, Any]) -> str:
 
 
 def file_in_cache(storage: Storage, key: str, prefix: str) -> None:
-    """Let later step runs with the same key find the result under ``prefix``."""
-    storage.write(cache_path(key), json.dumps({"prefix": prefix}).encode("ascii"))
+    """Let later step runs with the same key find the result under ``prefix``.
+
+    The result is committed already, so a cache that can't be written does not fail the step.
+    """
+    try:
+        storage.write(cache_path(key), json.dumps({"prefix": prefix}).encode("ascii"))
+    except PipesError as error:
+        logger.warning("the result is not filed in the cache: %s", error)
 
 
 def find_in_cache(storage: Storage, key: str) -> tuple[str, Manifest] | None:
@@ -78,11 +103,12 @@ def find_in_cache(storage: Storage, key: str) -> tuple[str, Manifest] | None:
     try:
         prefix = str(json.loads(storage.read(cache_path(key)))["prefix"])
         manifest = read_manifest(storage, prefix)
-    except (ArtifactError, SchemaVersionError, ValueError, KeyError, TypeError):
+        whole = manifest is not None and all(
+            storage.list(each.path) for each in manifest.references().values()
+        )
+    except (ArtifactError, SchemaVersionError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    if manifest is None or not all(storage.exists(each.path) for each in manifest.references().values()):
-        return None
-    return prefix, manifest
+    return (prefix, manifest) if manifest is not None and whole else None
 
 
 def adopted(manifest: Manifest, found: Manifest, source_prefix: str) -> Manifest:

@@ -9,26 +9,24 @@ import socket
 import sys
 import tempfile
 import time
-import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pipes.artifacts.payloads import load_artifact, save_artifact
 from airflow_provider_pipes.authoring.context import StepContext, step_context
-from airflow_provider_pipes.errors import ArtifactError, PipesError, StepFailedError
+from airflow_provider_pipes.errors import ArtifactError, PipesError, StepFailedError, message_of
 from airflow_provider_pipes.models.documents import ExecutionInfo, Failure, Manifest, OutputReference
+from airflow_provider_pipes.models.names import path_segment
 from airflow_provider_pipes.runtime import results
 from airflow_provider_pipes.runtime.hooks import step_hooks
 from airflow_provider_pipes.runtime.inputs import load_inputs
 from airflow_provider_pipes.runtime.plan import DeploymentPlan, StepPlan
-from airflow_provider_pipes.runtime.sources import load_source
+from airflow_provider_pipes.runtime.sources import load_source, user_traceback
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.artifacts.storage import Storage
-
-_OUR_FOLDER = str(Path(__file__).resolve().parents[1])
 
 
 def read_execution_info(storage: Storage, path: str) -> ExecutionInfo:
@@ -76,12 +74,26 @@ def _call(storage: Storage, plan: StepPlan, info: ExecutionInfo, scratch: Path) 
     function = load_source(plan.source)
     function = getattr(function, "function", function)  # a @step holds its function
     arguments = load_inputs(info.inputs, lambda reference: load_artifact(storage, reference, scratch=scratch))
-    value = function(**arguments)
-    if inspect.iscoroutine(value):
-        import asyncio
+    try:
+        value = function(**arguments)
+        return _awaited(plan, value) if inspect.iscoroutine(value) else value
+    except SystemExit as error:
+        if type(error) is not SystemExit:
+            raise  # of a signal, see entrypoints.entrypoint
+        # Let through, it would end this process, a whole local run perhaps, and with 0 look like a success.
+        raise StepFailedError(
+            f"step {plan.name!r} called sys.exit({error.code!r}); return from the function, or raise an "
+            "exception to fail"
+        ) from error
 
-        return asyncio.run(value)
-    return value
+
+def _awaited(plan: StepPlan, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    import asyncio
+
+    try:
+        return asyncio.run(coroutine)
+    except asyncio.CancelledError as error:
+        raise StepFailedError(f"step {plan.name!r}: its coroutine was cancelled") from error
 
 
 def _store(storage: Storage, plan: StepPlan, info: ExecutionInfo, value: Any) -> dict[str, OutputReference]:
@@ -90,16 +102,11 @@ def _store(storage: Storage, plan: StepPlan, info: ExecutionInfo, value: Any) ->
     stored = {}
     for (name, materializer), each in _named_outputs(plan, value):
         try:
-            stored[name] = save_artifact(storage, f"{attempt_folder}/{_segment(name)}", each, materializer)
+            path = f"{attempt_folder}/{path_segment(name)}"
+            stored[name] = save_artifact(storage, path, each, materializer)
         except ArtifactError as error:
             raise ArtifactError(f"step {plan.name!r}, output {name!r}: {error}") from error
     return stored
-
-
-def _segment(name: str) -> str:
-    from airflow_provider_pipes.models.names import path_segment
-
-    return path_segment(name)
 
 
 def _named_outputs(plan: StepPlan, value: Any) -> list[tuple[tuple[str, str | None], Any]]:
@@ -109,8 +116,8 @@ def _named_outputs(plan: StepPlan, value: Any) -> list[tuple[tuple[str, str | No
     if not isinstance(value, tuple | list) or len(value) != len(declared):
         got = f"{len(value)} values" if isinstance(value, tuple | list) else type(value).__name__
         raise StepFailedError(
-            f"step {plan.name!r} declares {len(declared)} outputs ({', '.join(name for name, _ in declared)}) and "
-            f"returned {got}; return a tuple of {len(declared)}"
+            f"step {plan.name!r} declares {len(declared)} outputs "
+            f"({', '.join(name for name, _ in declared)}) and returned {got}; return a tuple of {len(declared)}"
         )
     return list(zip(declared, value, strict=True))
 
@@ -161,7 +168,7 @@ def _write_failure(storage: Storage, info: ExecutionInfo, started: float, error:
         token=info.token,
         attempt=info.attempt,
         type=type(error).__name__,
-        message=str(error),
+        message=message_of(error),
         traceback=user_traceback(error),
         reason=failure_reason(error),
         started=started,
@@ -187,14 +194,3 @@ def failure_reason(error: BaseException) -> str:
         (Exception, "exception"),
     ]
     return next((reason for kind, reason in kinds if isinstance(error, kind)), "interrupted")
-
-
-def user_traceback(error: BaseException) -> str:
-    """Return the traceback of an error from the user's first frame on, without ours above it."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_OUR_FOLDER):
-        frames = frames.tb_next
-    shown = frames if frames is not None else error.__traceback__
-    return "".join(traceback.format_exception(type(error), error, shown))
-
-

@@ -57,10 +57,24 @@ def start_local_run(storage: Storage, record: RunRecord) -> None:
         DuplicateRunNameError: another local run of the pipeline has it.
     """
     if not storage.create(local_run_path(record.pipeline, record.run_name), record.to_json()):
-        raise DuplicateRunNameError(
-            f"pipeline {record.pipeline!r} already has a run named {record.run_name!r}; choose another --run-name, "
-            f"or continue that one with --resume {record.run_name}"
-        )
+        raise _duplicate(record.pipeline, record.run_name)
+
+
+def check_run_name(storage: Storage, pipeline: str, run_name: str) -> None:
+    """Make sure that a run name is free, for who wants to know before anything is written.
+
+    Raises:
+        DuplicateRunNameError: another local run of the pipeline has it.
+    """
+    if storage.exists(local_run_path(pipeline, run_name)):
+        raise _duplicate(pipeline, run_name)
+
+
+def _duplicate(pipeline: str, run_name: str) -> DuplicateRunNameError:
+    return DuplicateRunNameError(
+        f"pipeline {pipeline!r} already has a run named {run_name!r}; choose another --run-name, "
+        f"or continue that one with --resume {run_name}"
+    )
 
 
 def read_local_run(storage: Storage, pipeline: str, run_name: str) -> RunRecord:

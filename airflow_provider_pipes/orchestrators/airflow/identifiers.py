@@ -19,9 +19,9 @@ _OF_THE_FILE = {
     "DAG", "STORE", "UTC", "CronTriggerTimetable", "DeltaTriggerTimetable", "Param", "StepPythonOperator",
     "ZoneInfo", "airflow", "airflow_provider_pipes", "dag", "datetime", "os", "timedelta",
 }  # fmt: skip
-# Names must not depend on the version of Python, nor on whether `site` was loaded: so the one builtin that
-# 3.13 added is left out. All others, and the keywords, are the same in every version that we support.
-_BUILTINS = set(dir(builtins)) - {"PythonFinalizationError"}
+# Names must not depend on the version of Python, nor on whether `site` was loaded: so the one public builtin
+# that 3.13 added is left out. All others, and the keywords, are the same in every version that we support.
+_BUILTINS = {name for name in dir(builtins) if not name.startswith("_")} - {"PythonFinalizationError"}
 _OF_SITE = {"copyright", "credits", "exit", "license", "quit"}
 RESERVED = frozenset(_OF_THE_FILE | _BUILTINS | _OF_SITE | set(keyword.kwlist) | {"case", "match", "type"})
 

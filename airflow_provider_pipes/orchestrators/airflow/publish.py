@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -62,12 +63,7 @@ def publish(path: Path, text: str) -> Published:
     Raises:
         DeployError: the file there is not ours or another pipeline's, or it can't be written.
     """
-    data = text.encode()
-    if len(data) > MAX_BYTES:
-        raise DeployError(
-            f"the DAG file {path} would have {len(data):,} bytes and Airflow keeps at most {MAX_BYTES:,}: "
-            "shorten docstrings and parameter defaults, or split the pipeline"
-        )
+    data = _checked_size(path, text)
     current = _replaceable(path, text)
     if current == data:
         return Published.UNCHANGED
@@ -75,6 +71,33 @@ def publish(path: Path, text: str) -> Published:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, data)
     return Published.CREATED if current is None else Published.UPDATED
+
+
+def check_place(path: Path, text: str) -> None:
+    """Make sure that ``publish`` could write the file, and leave nothing behind.
+
+    For who writes something else first, or several files, all or none.
+
+    Raises:
+        DeployError: the file there is not ours or another pipeline's, or the folder can't be written.
+    """
+    data = _checked_size(path, text)
+    _replaceable(path, text)
+    with _told_as(f"cannot write the DAG file {path}"):
+        nearest = next(folder for folder in path.parents if folder.exists() or folder.is_symlink())
+        # All of it, so that a disk which is full or a quota shows.
+        with tempfile.TemporaryFile(prefix=".pipes-", dir=nearest) as file:
+            file.write(data)
+
+
+def _checked_size(path: Path, text: str) -> bytes:
+    data = text.encode()
+    if len(data) > MAX_BYTES:
+        raise DeployError(
+            f"the DAG file {path} would have {len(data):,} bytes and Airflow keeps at most {MAX_BYTES:,}: "
+            "shorten docstrings and parameter defaults, or split the pipeline"
+        )
+    return data
 
 
 def diff(path: Path, text: str) -> str:

@@ -119,7 +119,7 @@ def _imports(values: Iterable[Any], kind: TaskKind | None) -> list[str]:
         standard.append("")
     if kind is None:
         return [*standard, airflow]
-    # Nothing in the file uses the name of the stock module: it is there for the dag-processor, which looks for it.
+    # Nothing in the file uses the stock module's name: it is there for the dag-processor, which looks for it.
     stock = f"import {kind.stock_module}  # noqa: F401"
     ours = f"from {kind.module} import {kind.operator}"
     # Whether ours is the project's own or a third party's depends on where a linter is started.

@@ -154,13 +154,20 @@ def test_the_project_itself_is_not_importable_by_other_ways(
     verify(root, "train")
 
 
-def test_a_module_from_an_editable_installation_is_missing(tmp_path: Path) -> None:
-    code = "import importlib.util, sys\nspec = importlib.util.spec_from_file_location('other', PATH)\n"
-    code += "module = importlib.util.module_from_spec(spec)\nsys.modules['other'] = module\n"
-    code += "spec.loader.exec_module(module)\n"
-    root = tmp_path / "project"
-    write(root, {"train.py": code.replace("PATH", repr(str(root / "lib/other.py"))), "lib/other.py": ""})
-    assert "add include=['lib/other.py'] to @pipeline" in failure(root, "train")
+def test_a_module_that_only_an_editable_installation_finds_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import importlib\nimportlib.import_module('hid' + 'den')\nimportlib.import_module('lib' + 'rary')\n"
+    )
+    root = write(tmp_path / "project", {"flows/train.py": code, "src/hidden.py": "", "libs/a/library.py": ""})
+    paths = [str(root / "src"), str(root / "libs/a")]
+    # As the .pth files of two editable installations do: the project's own, and a library's beside it.
+    write(tmp_path / "outside", {"sitecustomize.py": f"import sys\nsys.path += {paths!r}\n"})
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "outside"))
+    message = failure(root, "train", roots=("flows", "", "src"))
+    assert "add include=['src/hidden.py'] to @pipeline" in message
+    assert "library" not in message
 
 
 def test_an_optional_import_may_fail(tmp_path: Path) -> None:
@@ -176,7 +183,7 @@ def test_a_project_that_holds_this_package_verifies(monkeypatch: pytest.MonkeyPa
 
     file = Path(airflow_provider_pipes.__file__)
     layout = ProjectLayout(file.parent.parent, ("tests/unit/compiler", ""))
-    snapshot = build_snapshot(layout, ["tests/unit/compiler/__init__.py"])
+    snapshot = build_snapshot(layout, ClosureIndex(layout).closure("tests.unit.compiler").files)
     monkeypatch.delenv("PYTHONPATH", raising=False)
     verify_snapshot(snapshot, layout, ["tests.unit.compiler"])
 

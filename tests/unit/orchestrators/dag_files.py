@@ -24,9 +24,9 @@ RUFF = Path(sys.executable).with_name("ruff")
 
 NASTY = (
     "{{ 7*7 }}", "{% for %}", "{# x #}", '"', "'", '"""', "'''", "\\", "\n", "\r\n", "\r", "\t", "\0",
-    "\x1b[31m", "# noqa", "# fmt: off", "# coding: latin-1", "f{x}", "%s", "$(SECRET)", "`id`", ");import os;os.abort()#",
-    ".md", ".sh", "\u202e", "\ufeff", "\ud800", "\udfff", "é", "漢字", "🚀", "\U000e0001", "\u2028", "\x85",
-    "word " * 20, "\\N{BULLET}",
+    "\x1b[31m", "# noqa", "# fmt: off", "# coding: latin-1", "f{x}", "%s", "$(SECRET)", "`id`",
+    ");import os;os.abort()#", ".md", ".sh", "\u202e", "\ufeff", "\ud800", "\udfff", "é", "漢字", "🚀",
+    "\U000e0001", "\u2028", "\x85", "word " * 20, "\\N{BULLET}",
 )  # fmt: skip
 texts = st.one_of(
     st.text(st.characters(exclude_categories=()), max_size=120),
@@ -40,7 +40,7 @@ numbers = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=Fal
 def json_values(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
     return st.recursive(
         st.one_of(st.none(), st.booleans(), numbers, texts),
-        lambda inner: st.one_of(st.lists(inner, max_size=6), st.dictionaries(texts, inner, max_size=6)),
+        lambda inner: st.one_of(st.lists(inner, max_size=6), st.dictionaries(whole_texts, inner, max_size=6)),
         max_leaves=12,
     )
 
@@ -52,7 +52,7 @@ def step(name: str, *upstream: str, **fields: Any) -> StepSpec:
     return StepSpec(name=name, source="m:f", code_hash="0" * 64, upstream=upstream, **fields)
 
 
-def parameter(name: str, default: Any = None, **schema: Any) -> ParameterSpec:
+def parameter(name: str, default: Any = None, /, **schema: Any) -> ParameterSpec:
     return ParameterSpec(name=name, json_schema=schema, default=default)
 
 
@@ -60,7 +60,7 @@ def deployment(steps: Sequence[StepSpec] = (), **pipeline: Any) -> PipelineDeplo
     settings = {"name": "digits", "source": "digits:digits_pipeline", **pipeline}
     return PipelineDeployment(
         pipeline=PipelineConfig(**settings),
-        steps=tuple(steps),
+        step_specs=tuple(steps),
         code=CodeSpec(hash="0" * 64),
         stack=StackSpec(name="default"),
     )
@@ -68,7 +68,7 @@ def deployment(steps: Sequence[StepSpec] = (), **pipeline: Any) -> PipelineDeplo
 
 def assert_ruff_leaves_alone(text: str) -> None:
     for command in (["check"], ["format", "--check"]):
-        arguments = [RUFF, *command, "--isolated", "--no-cache", "--stdin-filename", "dag.py", "-"]
+        arguments = [str(RUFF), *command, "--isolated", "--no-cache", "--stdin-filename", "dag.py", "-"]
         run = subprocess.run(arguments, input=text.encode(), capture_output=True, check=False)
         assert run.returncode == 0, run.stdout.decode() + run.stderr.decode() + text
 

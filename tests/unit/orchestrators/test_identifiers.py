@@ -11,7 +11,12 @@ from airflow_provider_pipes.orchestrators.airflow.identifiers import MAX_LENGTH,
 from tests.unit.orchestrators.dag_files import airflow_names
 
 of_the_file = {"DAG", "Param", "STORE", "StepPythonOperator", "airflow", "dag", "datetime", "os", "timedelta"}
-forbidden = set(dir(builtins)) | set(keyword.kwlist) | set(keyword.softkwlist) | of_the_file
+forbidden = (
+    set(dir(builtins)) - {"_IncompleteInputError", "PythonFinalizationError"}
+    | set(keyword.kwlist)
+    | set(keyword.softkwlist)
+    | of_the_file
+)
 # Sets of names that are likely to collide.
 alike = st.text("ab_.-é", min_size=1, max_size=4)
 names = st.lists(

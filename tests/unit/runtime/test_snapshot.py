@@ -74,7 +74,7 @@ def test_new_files_beside_the_code_do_no_harm(tmp_path: Path) -> None:
 
 def test_code_that_was_written_to_counts_no_more_and_is_replaced(tmp_path: Path) -> None:
     folder = extract_snapshot(DATA, HASH, tmp_path)
-    (folder / "train.py").write_bytes(b"import malice")
+    (folder / "train.py").write_bytes(b"import malice\n"[: len(FILES["train.py"])])
     assert find_extracted(HASH, tmp_path) is None
     assert read_all(extract_snapshot(DATA, HASH, tmp_path)) == FILES
 

@@ -76,6 +76,13 @@ def test_a_module_that_the_users_module_misses_is_the_users_error(folder: Path) 
         load_source("importer:f")
 
 
+def test_a_package_that_misses_the_module_asked_for_is_the_users_error(folder: Path) -> None:
+    (folder / "needy").mkdir()
+    (folder / "needy/__init__.py").write_text("import needy.b\n")
+    with pytest.raises(UserCodeError, match=r"No module named 'needy\.b'"):
+        load_source("needy.b:f")
+
+
 def test_an_error_of_the_users_module_shows_its_frames_only(folder: Path) -> None:
     (folder / "broken.py").write_text(
         "import importlib\n\ndef f():\n    try:\n        importlib.import_module('broken_too')\n"

@@ -21,7 +21,7 @@ outers = st.builds(
     Outer,
     inner=inners,
     by_name=st.dictionaries(st.text(), inners, max_size=3),
-    when=st.none() | st.datetimes(),
+    when=st.none() | st.datetimes().map(lambda each: each.replace(fold=0)),
     Aliased=st.integers(-(2**80), 2**80),
     more=st.lists(st.text() | st.none()),
 )
@@ -64,7 +64,7 @@ def test_a_fixed_offset_is_kept(round_trip: RoundTrip) -> None:
         Anything(value=b"\xff"),
         Anything(value=Point(1)),
         Outer(inner=Inner(name="x"), when=datetime.datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/Paris"))),
-        Outer.model_construct(**{"inner": "not valid"}),
+        Outer.model_construct(inner="not valid"),  # type: ignore[arg-type]
         GrowsOnValidation(value=1),
         Token(secret=pydantic.SecretStr("s")),
     ],

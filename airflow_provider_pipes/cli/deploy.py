@@ -1,0 +1,275 @@
+"""`pipes deploy` and `pipes undeploy`: DAG files in and out of Airflow's dags folder."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from airflow_provider_pipes.cli.failures import tell, tell_all
+from airflow_provider_pipes.cli.options import DagsFolderOption, JsonFlag, StackOption
+from airflow_provider_pipes.cli.terminal import OUT, Part, print_json
+from airflow_provider_pipes.errors import ConfigurationError, DeployError, PipesError, StaleDagError
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.cli.session import Session
+    from airflow_provider_pipes.orchestrators.airflow.orchestrator import AirflowOrchestrator, DagFile
+    from airflow_provider_pipes.stack.stack import Stack
+
+_DIFF_STYLES = {"---": "bold", "+++": "bold", "@": "cyan", "+": "green", "-": "red"}
+_RESULT_STYLES = {"created": "green", "updated": "yellow"}
+
+
+def deploy(
+    targets: Annotated[
+        list[str], typer.Argument(metavar="TARGET...", help="Pipelines: path/to/file.py:name or module:name.")
+    ],
+    dags_folder: DagsFolderOption = None,
+    stack: StackOption = None,
+    show_diff: Annotated[
+        bool, typer.Option("--diff", help="Show what would change in the DAG files; write nothing.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 if a DAG file would change; write nothing.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write the Airflow DAG file of each pipeline; all of them or none."""
+    from airflow_provider_pipes.cli.session import compile_targets
+
+    sessions, errors = compile_targets(targets, stack, "deploy")
+    candidates: list[_Candidate] = []
+    for session in sessions:
+        try:
+            candidates.append(_candidate(session, dags_folder))
+        except PipesError as error:
+            errors.append(error)
+    errors += _collisions(candidates)
+    if errors:
+        raise typer.Exit(tell_all(errors))
+    if show_diff or check:
+        stale = _compare(candidates, show_diff, as_json)
+        if check and stale:
+            raise _stale(stale, dags_folder, stack)
+    else:
+        _publish(candidates, as_json)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A pipeline as it would be deployed.
+
+    Attributes:
+        file: Its DAG file; None for an orchestrator of a user's own, which knows what it writes.
+    """
+
+    session: Session
+    file: DagFile | None
+
+    def difference(self) -> str:
+        """Return a unified diff from the DAG file that is there to the one that would be written."""
+        from airflow_provider_pipes.orchestrators.airflow.publish import diff
+
+        if self.file is None:
+            raise not_airflow(self.session.stack)
+        return diff(self.file.path, self.file.text)
+
+    def document(self, **further: Any) -> dict[str, Any]:
+        return {
+            "target": self.session.text,
+            "dag_id": self.file and self.file.dag_id,
+            "path": self.file and str(self.file.path),
+            "deployment_id": self.session.deployment.id,
+            "warnings": list(self.session.compilation.warnings),
+            **further,
+        }
+
+
+def _candidate(session: Session, dags_folder: Path | None) -> _Candidate:
+    from airflow_provider_pipes.orchestrators.airflow.orchestrator import AirflowOrchestrator
+
+    orchestrator = session.orchestrator
+    if not isinstance(orchestrator, AirflowOrchestrator):
+        return _Candidate(session, None)
+    folder = orchestrator.dags_folder(session.root, dags_folder)
+    return _Candidate(session, orchestrator.dag_file(session.deployment, session.stack, session.root, folder))
+
+
+def airflow_orchestrator(stack: Stack) -> AirflowOrchestrator:
+    """Return a stack's orchestrator, which must be one that writes DAG files.
+
+    Raises:
+        ConfigurationError: it is another.
+    """
+    from airflow_provider_pipes.orchestrators.airflow.orchestrator import AirflowOrchestrator
+
+    if not isinstance(stack.orchestrator, AirflowOrchestrator):
+        raise not_airflow(stack)
+    return stack.orchestrator
+
+
+def not_airflow(stack: Stack) -> ConfigurationError:
+    """Return the error for a stack whose orchestrator writes no DAG files."""
+    return ConfigurationError(
+        f"orchestrator {stack.orchestrator.name!r} of stack {stack.name!r} is of flavor "
+        f"{stack.orchestrator.flavor!r}, which writes no DAG file; name a stack with an airflow orchestrator by --stack"
+    )
+
+
+def _collisions(candidates: Sequence[_Candidate]) -> list[PipesError]:
+    first: dict[Path, _Candidate] = {}
+    errors: list[PipesError] = []
+    for each in candidates:
+        if each.file is None:
+            continue
+        other = first.setdefault(each.file.path, each)
+        if other.session.deployment.pipeline.source != each.session.deployment.pipeline.source:
+            errors.append(
+                DeployError(
+                    f"{other.session.text} and {each.session.text} would both be the DAG {each.file.dag_id!r} "
+                    f"({each.file.path}); give one of them another name by @pipeline(name=…)"
+                )
+            )
+    return errors
+
+
+def _compare(candidates: Sequence[_Candidate], show_diff: bool, as_json: bool) -> list[_Candidate]:
+    """Print what would change if that is asked for, and return whose files would."""
+    differences = [(each, each.difference()) for each in candidates]
+    stale = [each for each, text in differences if text]
+    if as_json:
+        print_json([each.document(changed=bool(text), diff=text) for each, text in differences])
+    elif show_diff:
+        for _, text in differences:
+            _print_diff(text)
+    if not as_json and not stale:
+        OUT.line("the DAG file is up to date" if len(candidates) == 1 else "all DAG files are up to date")
+    return stale
+
+
+def _stale(candidates: Sequence[_Candidate], dags_folder: Path | None, stack: str | None) -> StaleDagError:
+    files = [(each.file, each.session.text) for each in candidates if each.file]
+    lines = [
+        f"  - {file.path}: {'differs' if file.path.exists() else 'is missing'} ({text})"
+        for file, text in files
+    ]
+    command = ["pipes", "deploy", *(text for _, text in files)]
+    command += ["--dags-folder", str(dags_folder)] if dags_folder else []
+    command += ["--stack", stack] if stack else []
+    headline = "these DAG files are not what their pipelines compile to now:"
+    return StaleDagError("\n".join([headline, *lines, f"run `{shlex.join(command)}`"]))
+
+
+def _print_diff(text: str) -> None:
+    for line in text.split("\n")[:-1]:
+        style = next((style for prefix, style in _DIFF_STYLES.items() if line.startswith(prefix)), "")
+        OUT.line((line, style))
+
+
+def _publish(candidates: Sequence[_Candidate], as_json: bool) -> None:
+    errors = _obstacles(candidates)
+    if errors:
+        raise typer.Exit(tell_all(errors))
+    documents = []
+    for each in candidates:
+        each.session.warn()
+        each.session.keep_memo()
+        given = each.session.orchestrator.submit(
+            each.session.deployment, each.session.stack, _submission(each)
+        )
+        result = "deployed" if each.file is None else str(given.published)
+        documents.append(each.document(result=result))
+        if not as_json:
+            OUT.line(*_told(each, result))
+    if as_json:
+        print_json(documents)
+
+
+def _obstacles(candidates: Sequence[_Candidate]) -> list[PipesError]:
+    """Return what would stop one of the files, before any of them is written."""
+    errors: list[PipesError] = []
+    for each in candidates:
+        try:
+            _check_publishable(each)
+        except PipesError as error:
+            errors.append(error)
+    return errors
+
+
+def _check_publishable(candidate: _Candidate) -> None:
+    from airflow_provider_pipes.models.paths import code_path
+    from airflow_provider_pipes.orchestrators.airflow.publish import check_place
+
+    session = candidate.session
+    if candidate.file is not None:
+        check_place(candidate.file.path, candidate.file.text)
+    # Code that is in the store has been through this.
+    if not session.storage().exists(code_path(session.deployment.code.hash)):
+        session.code.verify()
+
+
+def _submission(candidate: _Candidate) -> Any:
+    from airflow_provider_pipes.orchestrators.submission import Submission
+
+    session = candidate.session
+    return Submission(
+        storage=session.storage(),
+        snapshot=lambda: session.code.snapshot().data,
+        store_connection_id=session.store_connection_id,
+        project_root=session.root,
+        dags_folder=candidate.file.path.parent if candidate.file else None,
+    )
+
+
+def _told(candidate: _Candidate, result: str) -> list[Part]:
+    shown: list[Part] = [(f"{result:<9}", _RESULT_STYLES.get(result, "")), "  "]
+    if candidate.file is None:
+        return [*shown, f"{candidate.session.text} by orchestrator {candidate.session.orchestrator.name!r}"]
+    return [*shown, f"{candidate.file.path}  DAG ", (candidate.file.dag_id, "bold")]
+
+
+def undeploy(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET|DAG_ID...", help="Pipelines as `pipes deploy` takes them, or ids of DAGs."
+        ),
+    ],
+    dags_folder: DagsFolderOption = None,
+    stack: StackOption = None,
+) -> None:
+    """Remove DAG files that `pipes deploy` wrote; their runs and artifacts stay."""
+    code = 0
+    for text in dict.fromkeys(targets):
+        try:
+            OUT.line(("removed", "yellow"), f"    {_remove(text, dags_folder, stack)}")
+        except PipesError as error:
+            code = code or tell(error)
+    if code:
+        raise typer.Exit(code)
+
+
+def _remove(text: str, dags_folder: Path | None, stack_name: str | None) -> Path:
+    from airflow_provider_pipes.cli.session import project_here, project_of
+    from airflow_provider_pipes.orchestrators.airflow.publish import unpublish
+
+    if not _is_target(text):
+        project = project_here()
+        orchestrator = airflow_orchestrator(project.stack_for_deploy(stack_name))
+        return unpublish(orchestrator.dags_folder(project.root, dags_folder), text)
+    from airflow_provider_pipes.compiler.target import load_target
+
+    target = load_target(text)
+    root, project = project_of(target.layout)
+    orchestrator = airflow_orchestrator(project.stack_for_deploy(stack_name))
+    folder = orchestrator.dags_folder(root, dags_folder)
+    return unpublish(folder, orchestrator.config.dag_id_for(target.pipeline.name))
+
+
+def _is_target(text: str) -> bool:
+    # An id of a DAG has neither a colon nor a slash.
+    return ":" in text or "/" in text or text.endswith(".py")

@@ -1,0 +1,90 @@
+"""`pipes up`, `pipes down` and `pipes status`: an Airflow on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from airflow_provider_pipes.cli.options import DagsFolderOption, JsonFlag, StackOption
+from airflow_provider_pipes.cli.terminal import ERR, OUT, print_json
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.orchestrators.airflow.server import LocalAirflow
+
+_DEFAULT_PORT = 8080
+
+HomeOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Airflow's home, instead of .pipes/airflow in the project.")
+]
+PortOption = Annotated[
+    int, typer.Option(metavar="N", min=1, max=65535, help="Port of Airflow's web interface.")
+]
+
+
+def up(
+    dags_folder: DagsFolderOption = None,
+    home: HomeOption = None,
+    port: PortOption = _DEFAULT_PORT,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long to wait until it is healthy.")
+    ] = 180.0,
+    stack: StackOption = None,
+) -> None:
+    """Start an Airflow on this machine that reads the project's dags folder."""
+    from airflow_provider_pipes.cli.session import make_own_folder, project_here
+
+    if home is None:
+        make_own_folder(project_here().root)
+    airflow = _local_airflow(home, dags_folder, port, stack)
+    address = airflow.up(timeout, ERR.line)
+    OUT.line("Airflow is up: ", (address.url, "bold"))
+    OUT.line(f"  user      {address.user}")
+    OUT.line(f"  password  in {address.password_file}")
+    OUT.line(f"  DAGs      {airflow.dags_folder}")
+    OUT.line(f"  log       {airflow.log_file}")
+
+
+def down(home: HomeOption = None, stack: StackOption = None) -> None:
+    """Stop the Airflow that `pipes up` started."""
+    _local_airflow(home, None, _DEFAULT_PORT, stack).down()
+    OUT.line("Airflow is down")
+
+
+def status(home: HomeOption = None, stack: StackOption = None, as_json: JsonFlag = False) -> None:
+    """Show whether the Airflow that `pipes up` started is running; exit with 1 if it is not."""
+    found = _local_airflow(home, None, _DEFAULT_PORT, stack).status()
+    if as_json:
+        print_json(
+            {
+                "running": found.running,
+                "pid": found.pid,
+                "url": found.url,
+                "components": dict(found.components),
+                "dags_folder": str(found.dags_folder),
+                "log_file": str(found.log_file),
+            }
+        )
+    elif not found.running:
+        OUT.line("Airflow is not running; start it with `pipes up`")
+    else:
+        OUT.line("Airflow is running: ", (str(found.url), "bold"), f" (process {found.pid})")
+        for name, state in found.components.items():
+            OUT.line(f"  {name:<14}  ", (str(state), "green" if state in (True, "healthy") else "red"))
+        OUT.line(f"  DAGs            {found.dags_folder}")
+        OUT.line(f"  log             {found.log_file}")
+    if not found.running:
+        raise typer.Exit(1)
+
+
+def _local_airflow(
+    home: Path | None, dags_folder: Path | None, port: int, stack_name: str | None
+) -> LocalAirflow:
+    from airflow_provider_pipes.cli.deploy import airflow_orchestrator
+    from airflow_provider_pipes.cli.session import OWN_FOLDER, project_here
+    from airflow_provider_pipes.orchestrators.airflow.server import LocalAirflow
+
+    project = project_here()
+    folder = airflow_orchestrator(project.stack_for_deploy(stack_name)).dags_folder(project.root, dags_folder)
+    return LocalAirflow((home or project.root / OWN_FOLDER / "airflow").absolute(), folder, port)

@@ -1,0 +1,76 @@
+"""What a pipeline says about itself as a whole: its name, texts, schedule and defaults."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow_provider_pipes.compiler import settings
+from airflow_provider_pipes.compiler.texts import check_name, check_text
+from airflow_provider_pipes.models.deployment import ParameterSpec, PipelineConfig
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.authoring.pipeline import Pipeline
+    from airflow_provider_pipes.compiler.stackview import StackView
+
+_TAG_MAX_LENGTH = 100
+
+
+def pipeline_config(
+    pipeline: Pipeline[...], parameters: tuple[ParameterSpec, ...], stack: StackView, problems: list[str]
+) -> PipelineConfig | None:
+    """Return the pipeline's configuration, or None where something is wrong with it."""
+    found: list[str] = []
+    where, options = f"pipeline {pipeline.name!r}", pipeline.options
+    doc = inspect.getdoc(pipeline.function) or ""
+    description = options.get("description", doc.partition("\n")[0])
+    check_name("pipeline", pipeline.name, found)
+    check_text(f"{where}, description", description, found)
+    check_text(f"{where}, docstring", doc, found)
+    task = settings.task_settings(where, options, found).over(stack.task)
+    schedule = settings.schedule(where, options, found)
+    docker = settings.docker(where, options, stack.docker, found)
+    tags = _tags(pipeline, where, found)
+    run_timeout = _run_timeout(pipeline, where, found)
+    problems += found
+    if found:
+        return None
+    return PipelineConfig(
+        name=pipeline.name,
+        source=pipeline.source,
+        description=description,
+        doc=doc,
+        parameters=parameters,
+        schedule=schedule,
+        tags=tags,
+        task=task,
+        run_timeout=run_timeout,
+        docker_settings=docker,
+    )
+
+
+def _tags(pipeline: Pipeline[...], where: str, problems: list[str]) -> tuple[str, ...]:
+    tags = pipeline.options.get("tags", ())
+    if not isinstance(tags, list | tuple | set | frozenset) or not all(isinstance(tag, str) for tag in tags):
+        problems.append(f"{where}, tags: expected a list of text, got {tags!r}")
+        return ()
+    for tag in tags:
+        check_text(f"{where}, tag {tag!r}", tag, problems)
+        if not 0 < len(tag) <= _TAG_MAX_LENGTH:
+            problems.append(
+                f"{where}, tag {tag[:20]!r}…: has {len(tag)} characters; Airflow takes 1 to {_TAG_MAX_LENGTH}"
+            )
+    # A set has another order in each process, and the deployment's id must not.
+    ordered = sorted(tags) if isinstance(tags, set | frozenset) else tags
+    return tuple(dict.fromkeys(ordered))
+
+
+def _run_timeout(pipeline: Pipeline[...], where: str, problems: list[str]) -> float | None:
+    timeout = pipeline.options.get("run_timeout")
+    if timeout is None:
+        return None
+    if not isinstance(timeout, timedelta) or timeout <= timedelta(0):
+        problems.append(f"{where}, run_timeout: expected a timedelta longer than zero, got {timeout!r}")
+        return None
+    return timeout.total_seconds()

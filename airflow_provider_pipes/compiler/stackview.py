@@ -1,0 +1,29 @@
+"""What the compiler needs to know of a stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_provider_pipes.models.deployment import StackSpec
+from airflow_provider_pipes.models.settings import DockerSettings, ResourceSettings, TaskSettings
+
+
+@dataclass(frozen=True)
+class StackView:
+    """A stack, and the project's defaults for the steps that it runs.
+
+    Attributes:
+        spec: The stack as the deployment holds it.
+        step_operators: Names of the step operators in it.
+        enforces_resources: Whether its orchestrator gives a step the resources that it asks for.
+        task: Defaults of the task settings.
+        docker: Defaults of the docker settings.
+        resources: Defaults of the resource settings.
+    """
+
+    spec: StackSpec
+    step_operators: tuple[str, ...] = ()
+    enforces_resources: bool = False
+    task: TaskSettings = TaskSettings()
+    docker: DockerSettings = DockerSettings()
+    resources: ResourceSettings = ResourceSettings()
