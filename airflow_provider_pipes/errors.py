@@ -189,7 +189,7 @@ class LocalAirflowError(PipesError):
     exit_code = 15
 
 
-class StepControl(Exception):
+class StepControl(Exception):  # noqa: N818 - what a user raises on purpose is no error
     """Raised inside a step to say how it ends."""
 
 

@@ -47,7 +47,8 @@ class StepContext:
             kept = json.loads(json.dumps(dict(values)))
         except (TypeError, ValueError, RecursionError) as error:
             raise AuthoringError(
-                f"step {self.step_name!r}: log_metadata takes JSON values (numbers, text, lists, dicts): {error}"
+                f"step {self.step_name!r}: log_metadata takes JSON values (numbers, text, lists, dicts): "
+                f"{error}"
             ) from None
         self.metadata.update(kept)
 

@@ -6,14 +6,17 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from airflow_provider_pipes.errors import PipelineBodyError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from airflow_provider_pipes.authoring.tracing import StepCall
 
 _OUR_FOLDER = f"{Path(__file__).resolve().parents[1]}{os.sep}"
+_LIBRARIES = (_OUR_FOLDER, f"{os.path.dirname(os.__file__)}{os.sep}", "<frozen ")
 
 
 @dataclass(frozen=True)
@@ -28,21 +31,35 @@ class Location:
 
 
 def user_location() -> Location:
-    """Return the line of user code that is being executed: the innermost frame outside this package."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OUR_FOLDER):
+    """Return the line of the user's code that is being executed: the innermost that is in no library."""
+    frame: FrameType | None = sys._getframe(1)
+    lines = []
+    while frame is not None:
+        lines.append(Location(frame.f_code.co_filename, frame.f_lineno))
+        if not _is_library(lines[-1].file):
+            return lines[-1]
         frame = frame.f_back
-    return Location(frame.f_code.co_filename, frame.f_lineno)
+    return _outside_this_package(lines) or lines[-1]
 
 
 def error_location(error: BaseException) -> Location | None:
-    """Return the line of user code that an error passed last, if it passed one."""
-    found, frames = None, error.__traceback__
+    """Return the line of the user's code that an error passed last, if it passed one."""
+    lines: list[Location] = []
+    frames = error.__traceback__
     while frames is not None:
-        if not frames.tb_frame.f_code.co_filename.startswith(_OUR_FOLDER):
-            found = Location(frames.tb_frame.f_code.co_filename, frames.tb_lineno)
+        lines.insert(0, Location(frames.tb_frame.f_code.co_filename, frames.tb_lineno))
         frames = frames.tb_next
-    return found
+    users = (line for line in lines if not _is_library(line.file))
+    return next(users, None) or _outside_this_package(lines)
+
+
+def _is_library(file: str) -> bool:
+    return file.startswith(_LIBRARIES) or "/site-packages/" in file or "/dist-packages/" in file
+
+
+def _outside_this_package(lines: list[Location]) -> Location | None:
+    """Return the innermost line of a pipeline that is itself installed as a library."""
+    return next((line for line in lines if not line.file.startswith(_OUR_FOLDER)), None)
 
 
 @dataclass(frozen=True)
@@ -97,6 +114,12 @@ class Placeholder:
 
     def __repr__(self) -> str:
         return f"<{self._source}>"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     __hash__ = object.__hash__
 

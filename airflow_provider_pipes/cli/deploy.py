@@ -116,7 +116,8 @@ def not_airflow(stack: Stack) -> ConfigurationError:
     """Return the error for a stack whose orchestrator writes no DAG files."""
     return ConfigurationError(
         f"orchestrator {stack.orchestrator.name!r} of stack {stack.name!r} is of flavor "
-        f"{stack.orchestrator.flavor!r}, which writes no DAG file; name a stack with an airflow orchestrator by --stack"
+        f"{stack.orchestrator.flavor!r}, which writes no DAG file; choose a stack with an airflow "
+        "orchestrator by --stack"
     )
 
 
@@ -126,11 +127,11 @@ def _collisions(candidates: Sequence[_Candidate]) -> list[PipesError]:
     for each in candidates:
         if each.file is None:
             continue
-        other = first.setdefault(each.file.path, each)
+        other, dag_id = first.setdefault(each.file.path, each), each.file.dag_id
         if other.session.deployment.pipeline.source != each.session.deployment.pipeline.source:
             errors.append(
                 DeployError(
-                    f"{other.session.text} and {each.session.text} would both be the DAG {each.file.dag_id!r} "
+                    f"{other.session.text} and {each.session.text} would both be the DAG {dag_id!r} "
                     f"({each.file.path}); give one of them another name by @pipeline(name=…)"
                 )
             )

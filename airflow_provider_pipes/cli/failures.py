@@ -15,7 +15,7 @@ EXIT_INTERRUPTED = 130
 
 
 def tell(error: PipesError) -> int:
-    """Print an error that we raised on purpose, after the traceback of the user's code if that is the cause."""
+    """Print an error that we raised on purpose, after the user's traceback if that is the cause."""
     shown = _user_traceback(error)
     if shown:
         print(visible(shown.rstrip("\n")), file=ERR.stream)

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pipes.cli.terminal import Output, duration, one_line
+from airflow_provider_pipes.cli.terminal import Output, Part, duration, one_line
 from airflow_provider_pipes.models.documents import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rich.live import Live
-
 _MESSAGE_LENGTH = 200
 _REFRESH_PER_SECOND = 8
+_STYLES = {"done": "green", "cached": "cyan", "kept": "cyan", "failed": "red", "skipped": "yellow"}
 
 
 class StepState(StrEnum):
@@ -27,6 +26,7 @@ class StepState(StrEnum):
     RUNNING = "running"
     SUCCESS = "success"
     FAILED = "failed"
+    INTERRUPTED = "interrupted"
     SKIPPED = "skipped"
 
 
@@ -66,7 +66,7 @@ class Progress:
         self.steps = {name: StepProgress(name) for name in steps}
         self.begun = time.time()
         self._width = max((len(name) for name in self.steps), default=0)
-        self._live: Live | None = None
+        self._spinner = "line"
 
     def display(self) -> AbstractContextManager[Any]:
         """Return a context in which a terminal shows the step that runs."""
@@ -74,13 +74,14 @@ class Progress:
             return nullcontext()
         from rich.live import Live
 
-        self._live = Live(
+        # Asked for now: a live display hides the stream, and its encoding with it.
+        self._spinner = "dots" if self.output.can_show("⠋") else "line"
+        return Live(
             console=self.output.console,
             get_renderable=self._running_line,
             refresh_per_second=_REFRESH_PER_SECOND,
             transient=True,
         )
-        return self._live
 
     def step_started(self, step: str, attempt: int) -> None:
         """Hear that a step begins to run."""
@@ -115,6 +116,12 @@ class Progress:
         progress.state, progress.message = StepState.SKIPPED, why
         self._event(progress, "skipped", why)
 
+    def end(self, interrupted: bool) -> None:
+        """Hear that the run is over, whatever a step was doing."""
+        for step in self.steps.values():
+            if step.state is StepState.RUNNING:
+                step.state = StepState.INTERRUPTED if interrupted else StepState.FAILED
+
     def counts(self) -> str:
         """Return in words how many steps there were of which kind."""
         words = {
@@ -123,6 +130,7 @@ class Progress:
             "kept": self._count(origin=Origin.KEPT),
             "skipped": self._count(state=StepState.SKIPPED),
             "failed": self._count(state=StepState.FAILED),
+            "interrupted": self._count(state=StepState.INTERRUPTED),
             "not run": self._count(state=StepState.NOT_RUN),
         }
         return ", ".join(f"{count} {word}" for word, count in words.items() if count)
@@ -140,13 +148,12 @@ class Progress:
         return Origin.KEPT if manifest.started < self.begun else Origin.CACHE
 
     def _event(self, progress: StepProgress, word: str, detail: str, style: str = "") -> None:
-        styles = {"done": "green", "cached": "cyan", "kept": "cyan", "failed": "red", "skipped": "yellow"}
-        name = progress.name.ljust(self._width)
-        shown = [
-            f"  {name}  ",
-            (f"{word:<7}", style or styles.get(word, "")),
-            f"  {one_line(detail)}" if detail else "",
+        shown: list[Part] = [
+            f"  {progress.name.ljust(self._width)}  ",
+            (word, style or _STYLES.get(word, "")),
         ]
+        if detail:
+            shown.append(f"{' ' * (7 - len(word))}  {one_line(detail)}")
         self.output.line(*shown)
 
     def _running_line(self) -> Any:
@@ -159,8 +166,9 @@ class Progress:
         step = running[-1]
         done = len(self.steps) - self._count(state=StepState.NOT_RUN)
         again = f", attempt {step.attempts}" if step.attempts > 1 else ""
-        text = f"{one_line(step.name)}  {duration(time.time() - step.started)}{again}  ({done} of {len(self.steps)})"
-        spinner = Spinner("dots" if self.output.can_show("⠋") else "line", Text(text, "bold"), style="cyan")
+        took = duration(time.time() - step.started)
+        text = f"{one_line(step.name)}  {took}{again}  ({done} of {len(self.steps)})"
+        spinner = Spinner(self._spinner, Text(text, "bold"), style="cyan")
         spinner.start_time = self.begun
         return spinner
 

@@ -181,14 +181,16 @@ class _Outcome:
         except PipesError as error:
             self.error = error
         self.seconds = time.time() - self.progress.begun
+        self.progress.end(self.interrupted)
         self._conclude()
 
     def _announce(self) -> None:
-        count, resumed = len(self.progress.steps), "resumes " if self.submission.resume else ""
+        count = len(self.progress.steps)
+        steps = "1 step" if count == 1 else f"{count} steps"
         self.output.line(
-            f"{resumed}run ",
+            "resumes run " if self.submission.resume else "run ",
             (self.submission.run_name, "bold"),
-            f" of pipeline {self.session.deployment.pipeline.name!r}: {count} step{'s' if count != 1 else ''}",
+            f" of pipeline {self.session.deployment.pipeline.name!r}: {steps}",
         )
 
     def _conclude(self) -> None:
@@ -234,7 +236,7 @@ class _LogHandler(logging.Handler):
 
 @contextmanager
 def _log_shown() -> Iterator[None]:
-    """Show what this package logs, as the output of a step operator's child process; nothing else's logging is touched."""
+    """Show what this package logs, as the output of a step operator's child process."""
     logger = logging.getLogger("airflow_provider_pipes")
     handler, level, propagate = _LogHandler(), logger.level, logger.propagate
     logger.addHandler(handler)

@@ -48,8 +48,8 @@ def up(
 
 def down(home: HomeOption = None, stack: StackOption = None) -> None:
     """Stop the Airflow that `pipes up` started."""
-    _local_airflow(home, None, _DEFAULT_PORT, stack).down()
-    OUT.line("Airflow is down")
+    stopped = _local_airflow(home, None, _DEFAULT_PORT, stack).down()
+    OUT.line("Airflow is down" if stopped else "Airflow was not running")
 
 
 def status(home: HomeOption = None, stack: StackOption = None, as_json: JsonFlag = False) -> None:
@@ -70,8 +70,8 @@ def status(home: HomeOption = None, stack: StackOption = None, as_json: JsonFlag
         OUT.line("Airflow is not running; start it with `pipes up`")
     else:
         OUT.line("Airflow is running: ", (str(found.url), "bold"), f" (process {found.pid})")
-        for name, state in found.components.items():
-            OUT.line(f"  {name:<14}  ", (str(state), "green" if state in (True, "healthy") else "red"))
+        for name, healthy in found.components.items():
+            OUT.line(f"  {name:<14}  ", ("healthy", "green") if healthy else ("not healthy", "red"))
         OUT.line(f"  DAGs            {found.dags_folder}")
         OUT.line(f"  log             {found.log_file}")
     if not found.running:

@@ -1,4 +1,4 @@
-"""What `run`, `deploy` and `graph` begin with: the target imported, the stack built, the pipeline compiled."""
+"""What `run`, `deploy` and `graph` begin with: target imported, stack built, pipeline compiled."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def compile_target(text: str, stack_name: str | None, purpose: Purpose) -> Sessi
 def compile_targets(
     texts: Sequence[str], stack_name: str | None, purpose: Purpose
 ) -> tuple[list[Session], list[PipesError]]:
-    """Compile several targets; what is wrong with any is told, and does not hide what is wrong with another."""
+    """Compile several targets; what is wrong with one does not hide what is wrong with another."""
     sessions, errors = [], []
     for text in dict.fromkeys(texts):
         try:
@@ -151,8 +151,8 @@ def orchestrator_of(stack: Stack) -> BaseOrchestrator:
     found = stack.orchestrator
     if not isinstance(found, BaseOrchestrator):
         raise ConfigurationError(
-            f"orchestrator {found.name!r} of stack {stack.name!r} is a {type(found).__name__}, which does not "
-            "derive from BaseOrchestrator"
+            f"orchestrator {found.name!r} of stack {stack.name!r} is a {type(found).__name__}, which does "
+            "not derive from BaseOrchestrator"
         )
     return found
 

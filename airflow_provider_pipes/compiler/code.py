@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -53,8 +54,8 @@ class ProjectCode:
             self.files.update(closure.files)
             problems += closure.problems
             warnings += (
-                f"{place}: imports a name that is computed, so any change of the pipeline's code runs the steps "
-                "that reach it again; list what it imports in include=[…], or import it by its name"
+                f"{place}: imports a name that is computed, so any change of the pipeline's code runs the "
+                "steps that reach it again; list what it imports in include=[…], or import it by its name"
                 for place in closure.dynamic
             )
         return {module: self._hash(module, closure) for module, closure in closures.items()}
@@ -111,9 +112,8 @@ class ProjectCode:
 
 def _installed_version(module: str) -> str:
     top = module.partition(".")[0]
-    for distribution in (top, top.replace("_", "-")):
-        try:
-            return importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return "unknown"
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(top)
+    # Slow, since it reads what every distribution has; needed where the two names differ.
+    names = sorted(importlib.metadata.packages_distributions().get(top, []))
+    return ", ".join(importlib.metadata.version(name) for name in names) or "unknown"

@@ -53,9 +53,10 @@ def svg(graph: Graph) -> str:
     lines = [Line(index[edge.source], index[edge.target], _label_size(edge)) for edge in graph.edges]
     layout = arrange(sizes, lines)
     width, height = layout.size.width + 2 * _MARGIN, layout.size.height + 2 * _MARGIN
+    extent = f'width="{_number(width)}" height="{_number(height)}"'
+    view = f'viewBox="0 0 {_number(width)} {_number(height)}" role="img" aria-label={_attribute(graph.name)}'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_number(width)}" height="{_number(height)}" '
-        f'viewBox="0 0 {_number(width)} {_number(height)}" role="img" aria-label={_attribute(graph.name)}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {extent} {view}>',
         f"  <title>{_text(graph.name)}</title>",
         f"  <style>\n{_STYLE}  </style>",
         '  <rect class="page" width="100%" height="100%" rx="8"/>',
@@ -91,14 +92,12 @@ def _shown_notes(node: GraphNode) -> str:
 
 
 def _node(node: GraphNode, place: Place) -> list[str]:
-    width, height = place.size.width, place.size.height
     style = "box uncached" if "no cache" in node.notes else "box"
     told = f"{node.name}: {node.doc}" if node.doc else node.name
     parts = [
         f'    <g transform="translate({_number(place.x)} {_number(place.y)})">',
         f"      <title>{_text(told)}</title>",
-        f'      <rect class="{style}" x="{_number(-width / 2)}" y="{_number(-height / 2)}" '
-        f'width="{_number(width)}" height="{_number(height)}" rx="8"/>',
+        f'      <rect class="{style}" {_around(Place(0, 0, place.size))} rx="8"/>',
         f'      <text class="name" y="{-3 if node.notes else 5}">{_text(_shown_name(node))}</text>',
     ]
     if node.notes:
@@ -141,12 +140,17 @@ def _edge_label(edge: GraphEdge, layout: Layout, number: int) -> list[str]:
     if at is None:
         return []
     place = layout.routes[number][at]
-    width, height = place.size.width, place.size.height
+    x, y = _number(place.x), _number(place.y + 4)
     return [
-        f'    <rect class="back" x="{_number(place.x - width / 2)}" y="{_number(place.y - height / 2)}" '
-        f'width="{_number(width)}" height="{_number(height)}"/>',
-        f'    <text class="label" x="{_number(place.x)}" y="{_number(place.y + 4)}">{_text(edge.label)}</text>',
+        f'    <rect class="back" {_around(place)}/>',
+        f'    <text class="label" x="{x}" y="{y}">{_text(edge.label)}</text>',
     ]
+
+
+def _around(place: Place) -> str:
+    width, height = place.size.width, place.size.height
+    corner = f'x="{_number(place.x - width / 2)}" y="{_number(place.y - height / 2)}"'
+    return f'{corner} width="{_number(width)}" height="{_number(height)}"'
 
 
 def text_width(text: str, font_size: float) -> float:

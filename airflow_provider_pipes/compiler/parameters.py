@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import typing
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
@@ -26,8 +27,17 @@ NUMBER_MAX = 9.2e18
 # No class can have this name, so no definition of a user's TypedDict.
 _ANY_DEFINITION = "any-json"
 _ANY_REFERENCE = {"$ref": f"#/$defs/{_ANY_DEFINITION}"}
+# What a schema may say without any limit on the value.
+_ANNOTATIONS = frozenset({"title", "description", "default", "examples", "deprecated"})
 _BOUNDED_INTEGER = {"type": "integer", "minimum": INTEGER_MIN, "maximum": INTEGER_MAX}
 _BOUNDED_NUMBER = {"type": "number", "minimum": -NUMBER_MAX, "maximum": NUMBER_MAX}
+_KINDS: Mapping[type, tuple[str, ...]] = {
+    str: ("string",),
+    bool: ("boolean",),
+    type(None): ("null",),
+    int: ("integer", "number"),
+    float: ("number",),
+}
 _ANY_SCHEMA = {
     "anyOf": [
         {"type": "null"},
@@ -70,8 +80,8 @@ def _spec(name: str, annotation: Any, default: Any) -> ParameterSpec:
         )
     if not _is_json_type(annotation):
         raise ParameterError(
-            f"type {type_name(annotation)} can't be given by form or command line; use bool, int, float, str, None, "
-            "Literal, list, dict[str, …], a TypedDict or a union of these, and convert in a step"
+            f"type {type_name(annotation)} can't be given by form or command line; use bool, int, float, "
+            "str, None, Literal, list, dict[str, …], a TypedDict or a union of these, and convert in a step"
         )
     schema = json_schema(annotation)
     if default is inspect.Parameter.empty:
@@ -124,10 +134,12 @@ def json_schema(annotation: Any) -> dict[str, Any]:
 
 
 def _bounded(schema: Any) -> Any:
-    if schema is True or schema == {}:
+    if schema is True:
         return dict(_ANY_REFERENCE)
     if not isinstance(schema, dict):
         return schema
+    if schema.keys() <= _ANNOTATIONS:
+        return {**_without_default(schema), **_ANY_REFERENCE}
     bounded: dict[str, Any] = {}
     for key, value in schema.items():
         if key in ("anyOf", "oneOf", "allOf", "prefixItems"):
@@ -136,9 +148,28 @@ def _bounded(schema: Any) -> Any:
             bounded[key] = _bounded(value)
         elif key == "properties":
             bounded[key] = {name: _bounded(each) for name, each in value.items()}
-        elif key not in ("default",):
+        else:
             bounded[key] = value
-    return _with_bounds(bounded)
+    return _nullable(_with_bounds(_without_default(bounded)))
+
+
+def _without_default(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key != "default"}
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """Write "X or null" as one schema with two types, which Airflow's form shows as a field for X."""
+    choices = schema.get("anyOf", [])
+    others = [choice for choice in choices if choice != {"type": "null"}]
+    if len(choices) != 2 or len(others) != 1 or not isinstance(others[0].get("type"), str):
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "anyOf"}
+    merged = {**rest, **others[0], "type": [others[0]["type"], "null"]}
+    if "const" in merged:
+        merged["enum"] = [merged.pop("const")]
+    if "enum" in merged:
+        merged["enum"] = [*merged["enum"], None]
+    return merged
 
 
 def _with_bounds(schema: dict[str, Any]) -> dict[str, Any]:
@@ -157,16 +188,17 @@ def _with_bounds(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tightest(schema: dict[str, Any], lowest: float, highest: float) -> dict[str, Any]:
-    if "exclusiveMinimum" not in schema:
+    if schema.get("exclusiveMinimum", -math.inf) < lowest:
         schema["minimum"] = max(schema.get("minimum", lowest), lowest)
-    if "exclusiveMaximum" not in schema:
+    if schema.get("exclusiveMaximum", math.inf) > highest:
         schema["maximum"] = min(schema.get("maximum", highest), highest)
     return schema
 
 
 def _mentions_any(schema: Any) -> bool:
     if isinstance(schema, dict):
-        return schema == _ANY_REFERENCE or any(_mentions_any(each) for each in schema.values())
+        mentioned = schema.get("$ref") == _ANY_REFERENCE["$ref"]
+        return mentioned or any(_mentions_any(each) for each in schema.values())
     return isinstance(schema, list) and any(_mentions_any(each) for each in schema)
 
 
@@ -194,6 +226,8 @@ def _foreign(value: Any) -> str | None:
 
 def schema_problem(value: Any, schema: Mapping[str, Any]) -> str | None:
     """Return why ``value`` does not fit, in the words of the library that Airflow itself asks, or None."""
+    if _plainly_fits(value, schema):
+        return None
     import jsonschema
 
     try:
@@ -202,6 +236,20 @@ def schema_problem(value: Any, schema: Mapping[str, Any]) -> str | None:
         where = "".join(f"[{each!r}]" for each in error.absolute_path)
         return f"at {where}: {error.message}" if where else error.message
     return None
+
+
+def _plainly_fits(value: Any, schema: Mapping[str, Any]) -> bool:
+    """Say whether ``value`` fits beyond doubt, as most do: jsonschema is slow to import."""
+    if schema.keys() == {"anyOf"}:
+        return any(_plainly_fits(value, each) for each in schema["anyOf"])
+    if not schema.keys() <= {"type", "minimum", "maximum"}:
+        return False
+    kind, declared = type(value), schema.get("type")
+    if kind not in (int, float):
+        return kind in (str, bool, type(None)) and declared in _KINDS[kind]
+    return declared in _KINDS[kind] and bool(
+        schema.get("minimum", value) <= value <= schema.get("maximum", value)
+    )
 
 
 def run_parameters(specs: tuple[ParameterSpec, ...], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,8 +31,7 @@ def pipeline_config(
     task = settings.task_settings(where, options, found).over(stack.task)
     schedule = settings.schedule(where, options, found)
     docker = settings.docker(where, options, stack.docker, found)
-    tags = _tags(pipeline, where, found)
-    run_timeout = _run_timeout(pipeline, where, found)
+    tags, run_timeout = _tags(pipeline, where, found), _run_timeout(pipeline, where, found)
     problems += found
     if found:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -107,7 +108,7 @@ def cron_problem(expression: str) -> str | None:
     if len(plain.split()) != 5:
         return f"cron expression {expression!r} has {len(plain.split())} fields; write five, as '0 6 * * *'"
     try:
-        croniter(plain)
+        croniter(plain, datetime(2000, 1, 1)).get_next()  # fails for the 30th of February
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         return f"cron expression {expression!r} is not valid: {error}"
     return None

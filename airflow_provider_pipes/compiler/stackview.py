@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airflow_provider_pipes.models.deployment import StackSpec
 from airflow_provider_pipes.models.settings import DockerSettings, ResourceSettings, TaskSettings
@@ -24,6 +24,6 @@ class StackView:
     spec: StackSpec
     step_operators: tuple[str, ...] = ()
     enforces_resources: bool = False
-    task: TaskSettings = TaskSettings()
-    docker: DockerSettings = DockerSettings()
-    resources: ResourceSettings = ResourceSettings()
+    task: TaskSettings = field(default_factory=TaskSettings)
+    docker: DockerSettings = field(default_factory=DockerSettings)
+    resources: ResourceSettings = field(default_factory=ResourceSettings)

@@ -72,8 +72,8 @@ def _module_file(name: str, folder: Path) -> Path:
             break
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         raise TargetError(
-            f"there is no module {name!r} in {folder} or in this environment; name a file (path/to/file.py:name) "
-            "or a module that Python can import"
+            f"there is no module {name!r} in {folder} or in this environment; name a file "
+            "(path/to/file.py:name) or a module that Python can import"
         )
     return Path(spec.origin)
 

@@ -9,7 +9,10 @@ from typing import Any
 
 from airflow_provider_pipes.artifacts.credentials import open_store
 from airflow_provider_pipes.artifacts.storage import Storage
-from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import BaseEntrypointConfiguration
+from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import (
+    BaseEntrypointConfiguration,
+    option_with_value,
+)
 from airflow_provider_pipes.errors import RunError
 from airflow_provider_pipes.models.documents import ExecutionInfo, Manifest
 from airflow_provider_pipes.runtime import runs
@@ -53,7 +56,7 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
 
     @classmethod
     def get_optional_entrypoint_options(cls) -> set[str]:
-        """Return the options that find the run; ``StepOperatorEntrypointConfiguration`` needs none of them."""
+        """Return the options that find the run; a subclass that is given an execution info needs none."""
         return super().get_optional_entrypoint_options() | {
             STORE_OPTION,
             STORE_CONNECTION_ID_OPTION,
@@ -64,11 +67,8 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
     @classmethod
     def get_entrypoint_arguments(cls, **kwargs: Any) -> list[str]:
         """Return the arguments of the command; ``kwargs`` has a value for each option."""
-        return [
-            *super().get_entrypoint_arguments(**kwargs),
-            f"--{STEP_NAME_OPTION}",
-            kwargs[STEP_NAME_OPTION],
-        ]
+        step_name = option_with_value(STEP_NAME_OPTION, kwargs[STEP_NAME_OPTION])
+        return [*super().get_entrypoint_arguments(**kwargs), *step_name]
 
     def get_run_name(self, pipeline_name: str) -> str:
         """Return the name of the run, the same for each of its steps; the launcher's by default."""

@@ -241,7 +241,13 @@ class PipelineDeployment(_Spec):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigurationError(f"this deployment document is damaged: {error}") from None
+            problems = (_problem(each["loc"], each["msg"]) for each in error.errors())
+            raise ConfigurationError(f"this deployment document is damaged: {'; '.join(problems)}") from None
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    where = ".".join(map(str, location))
+    return f"{where}: {message}" if where else message.removeprefix("Value error, ")
 
 
 def _check_input(

@@ -55,8 +55,8 @@ class Document:
             return cls.from_mapping(json.loads(data))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise IntegrityError(
-                f"this {cls.kind()} in the artifact store is damaged ({error}): remove it, or clear the task, "
-                "so that the step runs again"
+                f"this {cls.kind()} in the artifact store is damaged ({error}): remove it, or clear the "
+                "task, so that the step runs again"
             ) from None
 
     @classmethod

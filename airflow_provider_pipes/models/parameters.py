@@ -93,7 +93,9 @@ def _admits(choice: Mapping[str, Any], value: Any, wanted: type, definitions: Ma
     return any(JSON_TYPES.get(str(each)) is wanted for each in types)
 
 
-def _closeness(value: Any, choice: Mapping[str, Any], definitions: Mapping[str, Any]) -> tuple[bool, int, bool]:
+def _closeness(
+    value: Any, choice: Mapping[str, Any], definitions: Mapping[str, Any]
+) -> tuple[bool, int, bool]:
     keys = set(value) if isinstance(value, Mapping) else set()
     declared = choice.get("properties", {}).keys() & keys
     coerced = _coerce(value, choice, definitions)

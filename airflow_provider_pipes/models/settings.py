@@ -88,7 +88,7 @@ class TaskSettings(Settings):
 
     retries: Annotated[int, Field(ge=0)] | None = None
     retry_delay: PositiveDuration | None = None
-    retry_exponential_backoff: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
+    retry_exponential_backoff: Annotated[float, Field(ge=1)] | None = None
     max_retry_delay: PositiveDuration | None = None
     execution_timeout: PositiveDuration | None = None
     pool: Annotated[str, Field(min_length=1)] | None = None

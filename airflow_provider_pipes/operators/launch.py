@@ -19,6 +19,7 @@ from airflow_provider_pipes.runtime.plan import DeploymentPlan, StepPlan
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_pipes.artifacts.storage import Storage
     from airflow_provider_pipes.operators.mixin import StepTaskMixin
 
 # Part of an output reference, but not of what goes to XCom: a preview shows the value itself.
@@ -32,7 +33,7 @@ class AirflowLaunch:
         task: The operator.
         context: Airflow's context of the task instance.
         record: What pins the DAG run to a deployment.
-        plan: The step in that deployment; None where the run began before the step existed.
+        launch: Launches the step; None where the run began before the step existed.
     """
 
     def __init__(
@@ -48,8 +49,7 @@ class AirflowLaunch:
     def of(cls, task: StepTaskMixin, context: Context) -> AirflowLaunch:
         """Find the run's deployment and the step's token."""
         storage = open_store(task.store, task.store_connection_id, HookConnections())
-        record = _pinned_run(task, context, storage)
-        deployment = DeploymentPlan.load(storage, record.deployment_id)
+        record, deployment = _pinned_run(task, context, storage)
         if task.step_name not in deployment.step_names():
             return cls(task, context, record, None)
         launch = StepLaunch(
@@ -64,32 +64,26 @@ class AirflowLaunch:
 
     def prepare(self) -> bool:
         """Say whether the step needs no run: an earlier attempt did it, or the cache has its result."""
-        if self.launch is None:
-            self.task.log.warning(
-                "This run began on deployment %s, which has no step %r: the pipeline was deployed anew since, and "
-                "the run ends on the code it began with. There is nothing to do.",
-                self.record.deployment_id[:12],
+        log, code = self.task.log, self.record.deployment_id[:12]
+        launch = self.launch
+        if launch is None:
+            log.warning(
+                "This run began on deployment %s, which has no step %r; the pipeline was deployed again "
+                "since. A run ends on the code that it began with, so there is nothing to do.",
+                code,
                 self.task.step_name,
             )
             return True
-        self.manifest = self.launch.finished()
+        self.manifest = launch.finished()
         if self.manifest is not None:
-            self.task.log.info(
-                "An earlier attempt left the result at %s; the step is not run again.", self.launch.prefix
-            )
+            log.info("An earlier attempt left the result at %s: the step is not run again.", launch.prefix)
             return True
-        self.manifest = self.launch.prepare(
-            self._parameters(self.launch.plan), self._upstream(self.launch.plan)
-        )
+        self.manifest = launch.prepare(self.record.parameters, self._upstream(launch.plan))
         if self.manifest is not None:
-            self.task.log.info(
-                "Cache hit: the result is that of %s; nothing is started.", self.manifest.cached_from
-            )
-        if self.manifest is None:
-            self.task.log.info(
-                "Running step %r of deployment %s.", self.task.step_name, self.record.deployment_id[:12]
-            )
-        return self.manifest is not None
+            log.info("Cache hit: the result is that of %s; nothing is started.", self.manifest.cached_from)
+            return True
+        log.info("Running step %r of deployment %s.", self.task.step_name, code)
+        return False
 
     @cached_property
     def step_launch(self) -> StepLaunch:
@@ -118,26 +112,21 @@ class AirflowLaunch:
 
     def tell_result(self) -> None:
         """Write into the task's log what came out and where it is."""
-        if self.manifest is None:
-            return
-        for name, output in self.manifest.references().items():
-            self.task.log.info(
-                "Output %r: %s, %s bytes, at %s", name, output.type, f"{output.size:,}", output.uri
-            )
-
-    def _parameters(self, plan: StepPlan) -> dict[str, Any]:
-        """Return the run's parameters with their declared types; see models.parameters."""
-        given: Mapping[str, Any] = self.context["params"]
-        values = {}
-        for spec in plan.deployment.parameters:
-            name = spec["name"]
-            value = given[name] if name in given else spec.get("default")
-            values[name] = coerce(value, spec["json_schema"])
-        return values
+        outputs = self.manifest.references() if self.manifest else {}
+        for name, output in outputs.items():
+            self.task.log.info("Output %r: %s, %d bytes, at %s", name, output.type, output.size, output.uri)
 
     def _upstream(self, plan: StepPlan) -> dict[str, Mapping[str, Any]]:
         needed = sorted({name for spec in plan.inputs.values() for name in _steps_in(spec)})
         pulled = {name: self.context["ti"].xcom_pull(task_ids=name) for name in needed}
+        missing = [name for name, value in pulled.items() if not isinstance(value, Mapping)]
+        if missing and self.record.deployment_id != self.task.deployment_id:
+            raise RunError(
+                f"this run began on deployment {self.record.deployment_id[:12]}, where step {plan.name!r} "
+                f"takes what {', '.join(map(repr, missing))} gives; that had not run when the pipeline was "
+                "deployed again, without it or in another order; clear the whole run to start it on the "
+                "code deployed now"
+            )
         return {name: value for name, value in pulled.items() if isinstance(value, Mapping)}
 
 
@@ -148,12 +137,31 @@ def _steps_in(spec: Mapping[str, Any]) -> Iterator[str]:
         yield from _steps_in(each)
 
 
-def _pinned_run(task: StepTaskMixin, context: Context, storage: Any) -> RunRecord:
+def _pinned_run(task: StepTaskMixin, context: Context, storage: Storage) -> tuple[RunRecord, DeploymentPlan]:
+    """Return what the run is pinned to: by its first step, to what that step was given."""
     dag_run: Any = context["dag_run"]
     start = dag_run.start_date or dag_run.run_after
     path = runs.airflow_run_path(task.pipeline, context["run_id"], start.isoformat())
-    record = runs.new_record(task.pipeline, context["run_id"], task.deployment_id, "airflow", {})
-    return runs.pin_airflow_run(storage, path, record)
+    record = runs.find_airflow_run(storage, path)
+    if record is None:
+        deployment = DeploymentPlan.load(storage, task.deployment_id)
+        parameters = _parameters(deployment, context)
+        new = runs.new_record(task.pipeline, context["run_id"], deployment.id, "airflow", parameters)
+        record = runs.pin_airflow_run(storage, path, new)
+        if record.deployment_id == deployment.id:
+            return record, deployment
+    return record, DeploymentPlan.load(storage, record.deployment_id)
+
+
+def _parameters(deployment: DeploymentPlan, context: Context) -> dict[str, Any]:
+    """Return the run's parameters with their declared types; see models.parameters."""
+    given: Mapping[str, Any] = context["params"]
+    values = {}
+    for spec in deployment.parameters:
+        name = spec["name"]
+        value = given[name] if name in given else spec.get("default")
+        values[name] = coerce(value, spec["json_schema"])
+    return values
 
 
 def _token(record: RunRecord, step: str, context: Context) -> str:

@@ -40,7 +40,7 @@ class StepTaskMixin:
         """Return the references of the step's outputs, running it only if nothing has them yet."""
         try:
             return self._result(context)
-        except Exception as error:
+        except BaseException as error:
             from airflow_provider_pipes.operators.outcome import for_airflow
 
             raise for_airflow(error, self.log)  # noqa: B904 - what it was raised from is in it

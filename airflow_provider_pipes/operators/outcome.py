@@ -1,4 +1,4 @@
-"""How a step's end is said to Airflow: its exceptions for ours, and tracebacks that begin with the user's code."""
+"""How a step's end is said to Airflow: in its own exceptions, with tracebacks of the user's code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, SkipStep
 _MACHINERY = frozenset({"airflow", "airflow_provider_pipes", "asyncio", "contextlib"})
 
 
-def for_airflow(error: Exception, log: logging.Logger) -> Exception:
+def for_airflow(error: BaseException, log: logging.Logger) -> BaseException:
     """Return what to raise in the place of ``error``; a user's own exception stays what it is."""
     theirs = _from_the_user_on(error.__traceback__)
     if isinstance(error, SkipStep):
@@ -29,7 +29,7 @@ def for_airflow(error: Exception, log: logging.Logger) -> Exception:
     return error.with_traceback(theirs or error.__traceback__)
 
 
-def _told(to_airflow: Exception, error: Exception | None = None) -> Exception:
+def _told(to_airflow: Exception, error: BaseException | None = None) -> Exception:
     # What the user raised it from is the reason that they want to read; setting it hides our own error.
     to_airflow.__cause__ = error.__cause__ if error else None
     return to_airflow

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TaskKilled(BaseException):
-    """Airflow asked the task to end; raised inside the user's function, so that its ``finally`` blocks run."""
+    """Airflow asked the task to end; raised inside the user's function so that its ``finally`` blocks run."""
 
 
 def _step_callable(launch: AirflowLaunch) -> None:

@@ -44,19 +44,19 @@ class BaseOrchestrator(StackComponent, ABC):
         try:
             self.prepare_pipeline_deployment(deployment, stack)
             result = self.prepare_or_run_pipeline(deployment, stack)
-        except BaseException:
-            self._end(succeeded=False)
+        except BaseException as error:
+            self._end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
             raise
         else:
-            self._end(succeeded=True)
+            self._end("success")
             return result
         finally:
             self.post_run()
             self._submission = None
 
-    def _end(self, succeeded: bool) -> None:
+    def _end(self, state: str) -> None:
         if self._direct is not None:
-            self._direct.end(succeeded)
+            self._direct.end(state)
 
     @property
     def submission(self) -> Submission:

@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, RunFailedError, SkipStep
+from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, RunFailedError, SkipStep, message_of
 from airflow_provider_pipes.models.documents import Manifest, RunRecord
 from airflow_provider_pipes.models.paths import run_folder
 from airflow_provider_pipes.orchestrators.execution import run_by_step_operator, run_in_process
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from airflow_provider_pipes.models.settings import TaskSettings
     from airflow_provider_pipes.orchestrators.submission import Submission
     from airflow_provider_pipes.stack.stack import Stack
+
+# Airflow's own limit of a wait that grows (max_task_retry_delay).
+_LONGEST_WAIT = 24 * 60 * 60.0
 
 
 class DirectRun:
@@ -98,11 +101,20 @@ class DirectRun:
         if done is not None:
             return done
         self.submission.listener.step_started(step.name, attempt)
-        with time_limit(step.name, step.task.execution_timeout):
-            if step.step_operator is None:
-                return run_in_process(launch)
-            operator = step_operator_of(self.stack, step.step_operator)
-            return run_by_step_operator(launch, operator, self.submission.store_connection_id)
+        try:
+            with time_limit(step.name, step.task.execution_timeout):
+                return self._run(step, launch)
+        except StepTimeout:
+            done = launch.finished()  # the time may be over just after the result was committed
+            if done is None:
+                raise
+            return done
+
+    def _run(self, step: StepSpec, launch: StepLaunch) -> Manifest:
+        if step.step_operator is None:
+            return run_in_process(launch)
+        operator = step_operator_of(self.stack, step.step_operator)
+        return run_by_step_operator(launch, operator, self.submission.store_connection_id)
 
     def _references(self, step: StepSpec) -> dict[str, dict[str, Any]]:
         return {name: self.manifests[name].outputs for name in step.upstream if name in self.manifests}
@@ -118,15 +130,15 @@ class DirectRun:
 
     def _fail(self, step: str, error: BaseException) -> None:
         self.submission.listener.step_failed(step, error)
-        said = str(error) if isinstance(error, PipesError) else f"{type(error).__name__}: {error}"
+        said = str(error) if isinstance(error, PipesError) else f"{type(error).__name__}: {message_of(error)}"
         raise RunFailedError(
             f"step {step!r} failed: {said}\nmend it and continue with --resume {self.record.run_name}"
         ) from error
 
-    def end(self, succeeded: bool) -> None:
-        """Write down how the run ended; `pipes runs` shows it."""
+    def end(self, state: str) -> None:
+        """Write down how the run ended (success, failed or interrupted); `pipes runs` shows it."""
         ending = {
-            "state": "success" if succeeded else "failed",
+            "state": state,
             "ended": time.time(),
             "skipped": self.skipped,
         }
@@ -141,5 +153,11 @@ def retry_wait(task: TaskSettings, attempt: int) -> float:
     """
     if task.retry_delay is None:
         return 0.0
-    wait = task.retry_delay.total_seconds() * (task.retry_exponential_backoff or 1.0) ** (attempt - 1)
-    return wait if task.max_retry_delay is None else min(wait, task.max_retry_delay.total_seconds())
+    delay, factor = task.retry_delay.total_seconds(), task.retry_exponential_backoff
+    if factor is None:
+        return delay
+    longest = _LONGEST_WAIT if task.max_retry_delay is None else task.max_retry_delay.total_seconds()
+    try:
+        return min(delay * factor ** (attempt - 1), longest)
+    except OverflowError:
+        return longest

@@ -5,7 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from airflow_provider_pipes.errors import FailWithoutRetry, SkipStep, StepOperatorError
+from airflow_provider_pipes.errors import (
+    FailWithoutRetry,
+    SkipStep,
+    StepControl,
+    StepOperatorError,
+    message_of,
+)
 from airflow_provider_pipes.models.documents import Manifest
 from airflow_provider_pipes.runtime.hooks import step_run_info
 from airflow_provider_pipes.runtime.launch import StepLaunch
@@ -34,31 +40,39 @@ def run_by_step_operator(
         SkipStep: the step asked for it.
         FailWithoutRetry: the step asked for it.
     """
-    from airflow_provider_pipes.entrypoints.entrypoint import EXIT_FAIL_WITHOUT_RETRY, EXIT_SKIP
-
     try:
         step_operator.launch(
             info=step_run_info(launch.plan, launch.run_name),
             entrypoint_command=entrypoint_command(launch, step_operator, store_connection_id),
         )
-    except StepOperatorError as error:
+    except Exception as error:
         manifest = launch.finished()
         if manifest is not None:
             return manifest
-        code = getattr(error, "job_exit_code", None)
-        if code == EXIT_SKIP:
-            raise SkipStep(str(error)) from error
-        if code == EXIT_FAIL_WITHOUT_RETRY:
-            raise FailWithoutRetry(str(error)) from error
+        asked_for = _asked_for(error)
+        if asked_for is not None:
+            raise asked_for from error
         raise
     manifest = launch.finished()
     if manifest is None:
         raise StepOperatorError(
-            f"step {launch.plan.name!r}: step operator {step_operator.name!r} ended without an error, and the step "
-            f"left no result at {launch.storage.full_uri(launch.prefix)}; does `launch` wait for its job, and does the "
-            "job reach the artifact store?"
+            f"step {launch.plan.name!r}: step operator {step_operator.name!r} ended without an error, and the "
+            f"step left no result at {launch.storage.full_uri(launch.prefix)}; does `launch` wait for its "
+            "job, and does the job reach the artifact store?"
         )
     return manifest
+
+
+def _asked_for(error: Exception) -> StepControl | None:
+    """Return how the step asked to end, if the exit code of its job says that it did."""
+    from airflow_provider_pipes.entrypoints.entrypoint import EXIT_FAIL_WITHOUT_RETRY, EXIT_SKIP
+
+    ends: dict[int | None, type[StepControl]] = {
+        EXIT_SKIP: SkipStep,
+        EXIT_FAIL_WITHOUT_RETRY: FailWithoutRetry,
+    }
+    end = ends.get(getattr(error, "job_exit_code", None))
+    return None if end is None else end(message_of(error))
 
 
 def entrypoint_command(

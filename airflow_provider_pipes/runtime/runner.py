@@ -117,7 +117,7 @@ def _named_outputs(plan: StepPlan, value: Any) -> list[tuple[tuple[str, str | No
         got = f"{len(value)} values" if isinstance(value, tuple | list) else type(value).__name__
         raise StepFailedError(
             f"step {plan.name!r} declares {len(declared)} outputs "
-            f"({', '.join(name for name, _ in declared)}) and returned {got}; return a tuple of {len(declared)}"
+            f"({', '.join(name for name, _ in declared)}) and returned {got}; return a tuple of as many"
         )
     return list(zip(declared, value, strict=True))
 

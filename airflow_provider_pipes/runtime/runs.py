@@ -87,16 +87,21 @@ def read_local_run(storage: Storage, pipeline: str, run_name: str) -> RunRecord:
         return RunRecord.from_json(storage.read(local_run_path(pipeline, run_name)))
     except ArtifactNotFoundError:
         raise RunNotFoundError(
-            f"pipeline {pipeline!r} has no local run named {run_name!r}; `pipes runs list` shows those there are"
+            f"pipeline {pipeline!r} has no local run named {run_name!r}; "
+            "`pipes runs list` shows those there are"
         ) from None
 
 
-def pin_airflow_run(storage: Storage, path: str, record: RunRecord) -> RunRecord:
-    """Return the record that pins the run: the one there, or ``record`` if this step is the first."""
+def find_airflow_run(storage: Storage, path: str) -> RunRecord | None:
+    """Return the record that pins the run, or None before its first step."""
     try:
         return RunRecord.from_json(storage.read(path))
     except ArtifactNotFoundError:
-        pass
+        return None
+
+
+def pin_airflow_run(storage: Storage, path: str, record: RunRecord) -> RunRecord:
+    """Return the record that pins the run: ``record``, or that of a step which came first."""
     if storage.create(path, record.to_json()):
         return record
     return RunRecord.from_json(storage.read(path))

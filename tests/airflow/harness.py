@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from airflow_provider_pipes.orchestrators.airflow.server_environment import SQLITE_SETTINGS
 from tests.postgres import PostgresServer
 
 T = TypeVar("T")
@@ -112,10 +113,10 @@ class AirflowHome:
         self.dags_folder = path / "dags"
         self.dags_folder.mkdir(parents=True, exist_ok=True)
         self._postgres = database
+        url = database[0].url(database[1]) if database else f"sqlite:///{path}/airflow.db"
         self.settings = {
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database[0].url(database[1])
-            if database
-            else f"sqlite:///{path}/airflow.db",
+            **({} if database else SQLITE_SETTINGS),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             **(environment or {}),
         }

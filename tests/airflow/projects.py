@@ -16,7 +16,6 @@ from tests.airflow.harness import AirflowHome
 _NOTES = """
     import json
     import os
-    import sys
     from pathlib import Path
 
     FILE = Path({file!r})
@@ -27,11 +26,16 @@ _NOTES = """
         descriptor = os.open(FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.write(descriptor, line.encode())
         os.close(descriptor)
+
+
+    def count(first: str) -> int:
+        lines = FILE.read_text().splitlines() if FILE.exists() else []
+        return sum(json.loads(line)[0] == first for line in lines)
 """
 
 
 class Project:
-    """A user's project; its modules can do ``from notes import note`` to leave notes for the test.
+    """A user's project; its modules can do ``from notes import count, note`` to leave notes for the test.
 
     Args:
         root: Its folder; made if it is not there.

@@ -129,24 +129,6 @@ def test_a_cleared_task_runs_again(running_airflow: RunningAirflow) -> None:
     assert api.task("cleared", run, "double")["try_number"] == 2
 
 
-def test_a_backfill_makes_a_run_a_day(running_airflow: RunningAirflow) -> None:
-    api = running_airflow.api
-    daily = stock("daily").replace(
-        "schedule=None", 'schedule="@daily", start_date=datetime(2026, 1, 1), catchup=False'
-    )
-    running_airflow.home.add_dag("daily.py", "    from datetime import datetime\n" + daily)
-    api.unpause("daily")
-
-    api.backfill("daily", "2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z")
-
-    def runs() -> list[str] | None:
-        found = [each for each in api.dag_runs("daily") if each["run_type"] == "backfill"]
-        return [each["dag_run_id"] for each in found] if len(found) == 3 else None
-
-    for run in wait_until(runs, "three runs"):
-        api.wait_for_run("daily", run)
-
-
 def test_a_failed_run_is_reported_with_its_log(running_airflow: RunningAirflow) -> None:
     api = running_airflow.api
     running_airflow.home.add_dag("failing.py", FAILING)
@@ -225,3 +207,22 @@ def test_a_dag_runs_on_postgresql(postgres_airflow: RunningAirflow) -> None:
     postgres_airflow.home.add_dag("stock.py", stock("stock"))
     run = postgres_airflow.api.run("stock", {"n": 7})
     assert postgres_airflow.api.xcom("stock", run, "double") == {"doubled": 14}
+
+
+@pytest.mark.postgres
+def test_a_backfill_makes_a_run_a_day(postgres_airflow: RunningAirflow) -> None:
+    api = postgres_airflow.api
+    daily = stock("daily").replace(
+        "schedule=None", 'schedule="@daily", start_date=datetime(2026, 1, 1), catchup=False'
+    )
+    postgres_airflow.home.add_dag("daily.py", "    from datetime import datetime\n" + daily)
+    api.unpause("daily")
+
+    api.backfill("daily", "2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z")
+
+    def runs() -> list[str] | None:
+        found = [each for each in api.dag_runs("daily") if each["run_type"] == "backfill"]
+        return [each["dag_run_id"] for each in found] if len(found) == 3 else None
+
+    for run in wait_until(runs, "three runs"):
+        api.wait_for_run("daily", run)

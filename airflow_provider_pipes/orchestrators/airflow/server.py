@@ -111,7 +111,7 @@ class LocalAirflow:
             if record and record.leader.alive():
                 self._require_same(record)
                 on_progress(f"Airflow is already running at {record.url}")
-                self._wait(record, timeout, on_progress)
+                self._recheck(record, timeout, on_progress)
             else:
                 self._sweep(record)
                 record = self._start(timeout, on_progress)
@@ -184,6 +184,14 @@ class LocalAirflow:
             raise
         return record
 
+    def _recheck(self, record: ServerRecord, timeout: float, on_progress: Callable[[str], None]) -> None:
+        try:
+            self._wait(record, timeout, on_progress)
+        except LocalAirflowError as error:
+            raise LocalAirflowError(
+                f"the Airflow in {self.home} runs, but not well; stop it with `pipes down` and start it again\n{error}"
+            ) from None
+
     def _wait(self, record: ServerRecord, timeout: float, on_progress: Callable[[str], None]) -> None:
         started = time.monotonic()
         ready: set[str] = set()
@@ -200,9 +208,9 @@ class LocalAirflow:
             # Twice: a helper process may be about to be collected.
             losses = losses + 1 if record.leader.lost_child() else 0
             if not record.leader.alive():
-                raise self._failure("Airflow ended while it was starting")
+                raise self._failure("Airflow ended before it was healthy")
             if losses > 1:
-                raise self._failure("a component of Airflow ended while it was starting")
+                raise self._failure("a component of Airflow ended before all were healthy")
             if seconds > timeout:
                 missing = ", ".join(name for name in COMPONENTS if not health[name])
                 raise self._failure(f"Airflow was not healthy after {timeout:g} s (waiting for: {missing})")

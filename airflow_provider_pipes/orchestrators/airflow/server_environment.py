@@ -19,7 +19,14 @@ _LOCAL_HOSTS = "127.0.0.1,localhost"
 _CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 _PASSWORDS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
 _USERS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"
+_WAITING = "airflow_provider_pipes.orchestrators.airflow.server_sqlite.CONNECT_ARGS"
 BASE_URL = "AIRFLOW__API__BASE_URL"
+# More processes than that block each other until a component gives up: "database is locked".
+SQLITE_SETTINGS = {
+    "AIRFLOW__CORE__PARALLELISM": "4",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": _WAITING,
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": _WAITING,
+}
 
 
 def server_environment(
@@ -37,8 +44,7 @@ def server_environment(
     """
     defaults = _paced() | _addresses(port)
     if _on_sqlite(given):
-        # More processes than that block each other until a component gives up: "database is locked".
-        defaults["AIRFLOW__CORE__PARALLELISM"] = "4"
+        defaults |= SQLITE_SETTINGS
     chosen = {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder),
