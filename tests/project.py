@@ -195,11 +195,11 @@ class UserProject:
         folder = dags_folder or self.root / "dags"
         return orchestrator.dag_file(compiled.deployment, compiled.stack, self.root, folder)
 
-    def stored(self, compiled: Compiled) -> None:
+    def stored(self, compiled: Compiled, parameters: Mapping[str, Any] | None = None) -> None:
         """Put deployment and code into the store, as deploying does."""
         orchestrator = compiled.stack.orchestrator
         assert isinstance(orchestrator, BaseOrchestrator)
-        orchestrator._submission = self.submission(compiled, {})
+        orchestrator._submission = self.submission(compiled, parameters or {})
         orchestrator.prepare_pipeline_deployment(compiled.deployment, compiled.stack)
 
     @property

@@ -122,6 +122,11 @@ class Progress:
             if step.state is StepState.RUNNING:
                 step.state = StepState.INTERRUPTED if interrupted else StepState.FAILED
 
+    @property
+    def anything_happened(self) -> bool:
+        """Whether any step was so much as begun."""
+        return self._count(state=StepState.NOT_RUN) < len(self.steps)
+
     def counts(self) -> str:
         """Return in words how many steps there were of which kind."""
         words = {

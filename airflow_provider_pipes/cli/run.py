@@ -196,7 +196,8 @@ class _Outcome:
     def _conclude(self) -> None:
         style = {"success": "bold green", "failed": "bold red", "interrupted": "bold yellow"}[self.state]
         self.output.line((self.state, style), f" in {duration(self.seconds)}: {self.progress.counts()}")
-        self.output.line(f"  look at it with `pipes runs show {shlex.quote(self.submission.run_name)}`")
+        if self.progress.anything_happened:
+            self.output.line(f"  look at it with `pipes runs show {shlex.quote(self.submission.run_name)}`")
 
     def document(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""

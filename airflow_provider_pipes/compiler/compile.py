@@ -12,6 +12,7 @@ from airflow_provider_pipes.compiler.parameters import parameter_specs
 from airflow_provider_pipes.compiler.pipeline_config import pipeline_config
 from airflow_provider_pipes.compiler.stackview import StackView
 from airflow_provider_pipes.compiler.steps import StepCompiler, module_of
+from airflow_provider_pipes.compiler.texts import text_list
 from airflow_provider_pipes.errors import CompileError, PipesError, UserCodeError
 from airflow_provider_pipes.models.deployment import PipelineDeployment
 from airflow_provider_pipes.runtime.sources import user_traceback
@@ -58,7 +59,9 @@ def _deployment(
     if not trace.calls and not trace.problems:
         problems.append("its body calls no step; call at least one function decorated with @step")
     modules = dict.fromkeys([pipeline.function.__module__, *map(module_of, trace.calls)])
-    hashes = code.hashes(modules, pipeline.options.get("include", ()), problems, warnings)
+    where = f"pipeline {pipeline.name!r}, include"
+    include = text_list(where, pipeline.options.get("include", ()), problems)
+    hashes = code.hashes(modules, include, problems, warnings)
     steps = StepCompiler(pipeline, config, stack, hashes)
     specs = steps.compile(trace.calls)
     problems += steps.problems

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_pipes.compiler import settings
-from airflow_provider_pipes.compiler.texts import check_name, check_text
+from airflow_provider_pipes.compiler.texts import check_name, check_text, text_list
 from airflow_provider_pipes.models.deployment import ParameterSpec, PipelineConfig
 
 if TYPE_CHECKING:
@@ -50,19 +50,14 @@ def pipeline_config(
 
 
 def _tags(pipeline: Pipeline[...], where: str, problems: list[str]) -> tuple[str, ...]:
-    tags = pipeline.options.get("tags", ())
-    if not isinstance(tags, list | tuple | set | frozenset) or not all(isinstance(tag, str) for tag in tags):
-        problems.append(f"{where}, tags: expected a list of text, got {tags!r}")
-        return ()
+    tags = text_list(f"{where}, tags", pipeline.options.get("tags", ()), problems)
     for tag in tags:
         check_text(f"{where}, tag {tag!r}", tag, problems)
         if not 0 < len(tag) <= _TAG_MAX_LENGTH:
             problems.append(
                 f"{where}, tag {tag[:20]!r}…: has {len(tag)} characters; Airflow takes 1 to {_TAG_MAX_LENGTH}"
             )
-    # A set has another order in each process, and the deployment's id must not.
-    ordered = sorted(tags) if isinstance(tags, set | frozenset) else tags
-    return tuple(dict.fromkeys(ordered))
+    return tuple(dict.fromkeys(tags))
 
 
 def _run_timeout(pipeline: Pipeline[...], where: str, problems: list[str]) -> float | None:

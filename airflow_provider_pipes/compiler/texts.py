@@ -17,6 +17,18 @@ def check_name(kind: str, name: Any, problems: list[str]) -> None:
         problems.append(problem)
 
 
+def text_list(where: str, value: Any, problems: list[str]) -> tuple[str, ...]:
+    """Return ``value`` if it is a list of text; anything else is a problem.
+
+    A set is sorted: it has another order in each process, and a deployment's id must not.
+    """
+    kinds = (list, tuple, set, frozenset)
+    if not isinstance(value, kinds) or not all(isinstance(each, str) for each in value):
+        problems.append(f"{where}: expected a list of text, got {value!r}")
+        return ()
+    return tuple(sorted(value) if isinstance(value, set | frozenset) else value)
+
+
 def check_text(where: str, text: Any, problems: list[str]) -> None:
     """Add to ``problems`` why Airflow's database would not take ``text``."""
     if not isinstance(text, str):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_pipes.errors import ArtifactError, PipesError, RunNotFoundError
+from airflow_provider_pipes.errors import ArtifactError, PipesError, RunNotFoundError, SchemaVersionError
 from airflow_provider_pipes.models.documents import Document, Failure, Manifest, RunRecord
 from airflow_provider_pipes.models.names import path_segment
 from airflow_provider_pipes.models.paths import pipeline_folder
@@ -211,7 +211,7 @@ class History:
     def _read(self, path: str, kind: type[_Document]) -> _Document | None:
         try:
             return kind.from_json(self._storage.read(path))
-        except (ArtifactError, ValueError, TypeError, AttributeError) as error:
+        except (ArtifactError, SchemaVersionError, ValueError, TypeError, AttributeError) as error:
             logger.warning("%s can't be read: %s", path, error)
             return None
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _KEY_VERSION = 1
+# What decoding a document of another shape may raise.
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 def manifest_path(prefix: str) -> str:
@@ -106,7 +108,7 @@ def find_in_cache(storage: Storage, key: str) -> tuple[str, Manifest] | None:
         whole = manifest is not None and all(
             storage.list(each.path) for each in manifest.references().values()
         )
-    except (ArtifactError, SchemaVersionError, ValueError, KeyError, TypeError, RecursionError):
+    except (ArtifactError, SchemaVersionError, *_UNREADABLE):
         return None
     return (prefix, manifest) if manifest is not None and whole else None
 

@@ -74,7 +74,8 @@ class Demo:
         self._heading("Have Airflow run it again: same code, same inputs, so the cache has every result")
         self._airflow_run(cached=True)
         self._say(f"\nDone in {time.monotonic() - began:.0f} s.", "bold green")
-        self._say(f"The same without Airflow: pipes run {shown(self.example)} --param sharp=0.002")
+        pipes = shown(Path(sys.executable).with_name("pipes"))
+        self._say(f"The same without Airflow: {pipes} run {shown(self.example)} --param sharp=0.002")
 
     def _compile(self) -> None:
         self._heading("Compile the pipeline to a DAG file")

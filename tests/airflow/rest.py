@@ -70,8 +70,6 @@ class AirflowApi:
                     raise
         return self._send(method, text, body, headers)
 
-    # DAGs
-
     def dag(self, dag_id: str) -> Json | None:
         """Return a DAG's details, or None while Airflow does not know it."""
         try:
@@ -115,8 +113,6 @@ class AirflowApi:
     def pause(self, dag_id: str) -> None:
         """Let a DAG start no more runs."""
         self.request("PATCH", f"dags/{quote(dag_id)}", {"is_paused": True})
-
-    # DAG runs
 
     def trigger(
         self,
@@ -168,8 +164,6 @@ class AirflowApi:
             raise AssertionError(f"{error}\n{self.report(dag_id, run_id)}") from None
         assert state in (None, found["state"]), f"run {found['state']}\n{self.report(dag_id, run_id)}"
         return found
-
-    # Tasks
 
     def tasks(self, dag_id: str, run_id: str) -> list[Json]:
         """Return the task instances of a run (``state``, ``try_number``, ``start_date``, …)."""
@@ -226,8 +220,8 @@ class AirflowApi:
 
     def xcom_keys(self, dag_id: str, run_id: str, task_id: str) -> list[str]:
         """Return the keys of the XComs that a task pushed."""
-        found = self.request("GET", f"{_task_path(dag_id, run_id, task_id)}/xcomEntries")
-        return [each["key"] for each in found["xcom_entries"]]
+        path = f"{_task_path(dag_id, run_id, task_id)}/xcomEntries"
+        return [each["key"] for each in self.request("GET", path)["xcom_entries"]]
 
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
         """Return a task's log as lines of text: level, message, and the traceback of an error."""
@@ -248,15 +242,13 @@ class AirflowApi:
                 lines.append(str(error))
         return "\n".join(lines)
 
-    # Backfills
-
     def backfill(
         self, dag_id: str, from_date: str, to_date: str, conf: Mapping[str, Any] | None = None
     ) -> int:
         """Create a backfill of a DAG that is not paused and return its id.
 
-        ``dag_runs`` has its runs, with run_type "backfill". Only on PostgreSQL: with SQLite, Airflow's scheduler
-        sees half of the backfill and may end with a StaleDataError.
+        ``dag_runs`` has its runs, with run_type "backfill". Only for an Airflow on PostgreSQL: on SQLite the
+        scheduler may see half of the backfill and end with a StaleDataError.
         """
         body = {
             "dag_id": dag_id,

@@ -130,7 +130,9 @@ ENDINGS = """
     def drawing(day: str = "any") -> None:
         receives(draws(day))
 """
-DAILY = """
+BACKFILLED = """
+    from datetime import datetime
+
     from notes import note
 
     from airflow_provider_pipes import Schedule, get_step_context, pipeline, step
@@ -147,8 +149,8 @@ DAILY = """
         note("reports", what)
 
 
-    @pipeline(schedule=Schedule(cron="0 0 * * *"))
-    def daily() -> None:
+    @pipeline(schedule=Schedule(cron="0 0 * * *", start=datetime(2026, 1, 1), end=datetime(2026, 1, 5)))
+    def backfilled() -> None:
         reports(works())
 """
 
@@ -172,8 +174,8 @@ class FinishedRun:
 def project(running_airflow: RunningAirflow, tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("attempts") / "project", running_airflow.home)
     project.write("endings.py", ENDINGS)
-    project.write("daily.py", DAILY)
-    project.deploy("endings.py:endings", "endings.py:killed", "endings.py:drawing", "daily.py:daily")
+    project.write("daily.py", BACKFILLED)
+    project.deploy("endings.py:endings", "endings.py:killed", "endings.py:drawing", "daily.py:backfilled")
     return project
 
 
@@ -267,7 +269,9 @@ def test_clearing_a_finished_task_runs_it_again_and_downstream_sees_the_new_resu
     run = api.run("drawing", {"day": "one"})
     assert project.noted("draws") == [[0, "one"]]
 
-    running_airflow.home.airflow("tasks", "clear", "drawing", "--task-regex", "draws", "--downstream", "--yes")
+    running_airflow.home.airflow(
+        "tasks", "clear", "drawing", "--task-regex", "draws", "--downstream", "--yes"
+    )
 
     api.wait_for_run("drawing", run)
     assert project.noted("draws") == [[0, "one"], [1, "one"]]
@@ -281,19 +285,28 @@ def test_a_backfill_of_three_days_runs_each_day_once(
     running_airflow: RunningAirflow, project: Project
 ) -> None:
     api = running_airflow.api
-    api.wait_for_dag("daily")
+    api.unpause("backfilled")
 
     running_airflow.home.airflow(
-        *("backfill", "create", "--dag-id", "daily", "--from-date", "2026-01-01", "--to-date", "2026-01-03"),
+        *(
+            "backfill",
+            "create",
+            "--dag-id",
+            "backfilled",
+            "--from-date",
+            "2026-01-01",
+            "--to-date",
+            "2026-01-03",
+        ),
         *("--dag-run-conf", json.dumps({"pipes_cache": False})),
     )
 
     def runs() -> list[str] | None:
-        found = [each["dag_run_id"] for each in api.dag_runs("daily") if each["run_type"] == "backfill"]
+        found = [each["dag_run_id"] for each in api.dag_runs("backfilled") if each["run_type"] == "backfill"]
         return found if len(found) == 3 else None
 
     found = wait_until(runs, "the three runs")
     for run in found:
-        api.wait_for_run("daily", run)
+        api.wait_for_run("backfilled", run)
     assert sorted(run for (run,) in project.noted("works")) == sorted(found)
     assert project.noted("reports") == [["done"]] * 3

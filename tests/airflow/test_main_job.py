@@ -77,7 +77,9 @@ def assert_holds_references_only(xcoms: Mapping[str, Any]) -> None:
     assert "xxxx" not in json.dumps(outputs)
 
 
-def test_dags_test_runs_it_and_runs_it_again_from_the_cache(airflow_home: AirflowHome, tmp_path: Path) -> None:
+def test_dags_test_runs_it_and_runs_it_again_from_the_cache(
+    airflow_home: AirflowHome, tmp_path: Path
+) -> None:
     project = Project(tmp_path / "project", airflow_home)
     project.write("jobs.py", PIPELINES)
     project.deploy("jobs.py:job")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,29 +73,30 @@ HELPER = """
 
 @pytest.fixture
 def project(running_airflow: RunningAirflow, tmp_path: Path) -> Project:
-    """A project whose pipeline is called ``redeployed_…`` and has a first version."""
+    """A project whose pipeline is called ``redeployed_…``, as its folder."""
     project = Project(tmp_path / f"redeployed_{uuid.uuid4().hex[:8]}", running_airflow.home)
     project.write("helper.py", HELPER)
-    write_pipeline(project, OLD)
-    project.deploy(f"steps.py:{project.root.name}")
-    running_airflow.api.unpause(project.root.name)
     return project
 
 
-def write_pipeline(project: Project, text: str, steps: str = STEPS) -> None:
-    project.write("steps.py", steps + text.replace("NAME", project.root.name))
-
-
-def redeploy_in_flight(api: AirflowApi, project: Project, change: Callable[[], None]) -> str:
-    """Start a run, deploy a changed pipeline while its first step runs, and let it go on; return its id."""
+def deploy(api: AirflowApi, project: Project, text: str, steps: str = STEPS) -> None:
+    """Deploy the pipeline that ``text`` is, and wait until Airflow has it."""
     name = project.root.name
-    run = api.trigger(name)
-    wait_until(lambda: project.noted("first"), "the first step to start")
     before = api.version_of(name)
-    project.write("helper.py", HELPER.replace('"old"', '"new"'))
-    change()
+    project.write("steps.py", steps + text.replace("NAME", name))
     project.deploy(f"steps.py:{name}")
+    # A version of its own only where the one before has runs; in these tests it has.
     api.wait_for_dag(name, before + 1)
+    api.unpause(name)
+
+
+def redeploy_in_flight(api: AirflowApi, project: Project, text: str) -> str:
+    """Start a run of the old pipeline, deploy ``text`` while its first step runs, let it go on; return its id."""
+    deploy(api, project, OLD)
+    run = api.trigger(project.root.name)
+    wait_until(lambda: project.noted("first"), "the first step to start")
+    project.write("helper.py", HELPER.replace('"old"', '"new"'))
+    deploy(api, project, text)
     (project.root.parent / "gate").touch()
     return run
 
@@ -106,9 +106,7 @@ def test_a_run_ends_on_the_code_and_the_parameters_that_it_began_with(
 ) -> None:
     api, name = running_airflow.api, project.root.name
 
-    run = redeploy_in_flight(
-        api, project, lambda: write_pipeline(project, OLD.replace("amount: int = 1", "amount: int = 2"))
-    )
+    run = redeploy_in_flight(api, project, OLD.replace("amount: int = 1", "amount: int = 2"))
 
     api.wait_for_run(name, run)
     assert project.notes() == [
@@ -129,11 +127,7 @@ def test_a_step_that_is_added_meanwhile_does_nothing_in_that_run(
 ) -> None:
     api, name = running_airflow.api, project.root.name
 
-    run = redeploy_in_flight(
-        api,
-        project,
-        lambda: write_pipeline(project, OLD.replace("second(first())", "added(second(added(first())))")),
-    )
+    run = redeploy_in_flight(api, project, OLD.replace("second(first())", "second(added(first()))"))
 
     api.wait_for_run(name, run)
     assert project.notes() == [
@@ -150,9 +144,7 @@ def test_a_step_that_is_removed_meanwhile_is_named_by_who_needs_its_result(
 ) -> None:
     api, name = running_airflow.api, project.root.name
 
-    run = redeploy_in_flight(
-        api, project, lambda: write_pipeline(project, OLD.replace("second(first())", "first()"))
-    )
+    run = redeploy_in_flight(api, project, OLD.replace("second(first())", "first()"))
 
     api.wait_for_run(name, run, "failed")
     assert project.notes() == [["first", "old"]]
@@ -167,16 +159,12 @@ def test_a_step_that_is_removed_after_it_ran_still_gives_its_result(
 ) -> None:
     api, name = running_airflow.api, project.root.name
     # The third one waits, too, and the second has run by then.
-    waiting = STEPS.replace('note("third"', 'note("third starts")\n        wait_for("gate 3")\n        note("third"')
-    write_pipeline(project, OLD, waiting)
-    project.deploy(f"steps.py:{name}")
+    waiting = 'note("third starts")\n        wait_for("gate 3")\n        note("third"'
+    deploy(api, project, OLD, STEPS.replace('note("third"', waiting))
     (project.root.parent / "gate").touch()
     run = api.trigger(name)
     wait_until(lambda: project.noted("third starts"), "the third step to start")
-    before = api.version_of(name)
-    write_pipeline(project, OLD.replace("second(first())", "first()"))
-    project.deploy(f"steps.py:{name}")
-    api.wait_for_dag(name, before + 1)
+    deploy(api, project, OLD.replace("second(first())", "first()"))
 
     (project.root.parent / "gate 3").touch()
 
@@ -189,17 +177,16 @@ def test_a_run_that_is_cleared_after_it_failed_takes_the_new_code(
 ) -> None:
     api, name = running_airflow.api, project.root.name
     (project.root.parent / "gate").touch()
-    broken = STEPS.replace('note("second"', 'raise RuntimeError("a bug")\n        note("second"')
-    before = api.version_of(name)
-    write_pipeline(project, OLD, broken)
-    project.deploy(f"steps.py:{name}")
-    api.wait_for_dag(name, before + 1)
+    deploy(
+        api,
+        project,
+        OLD,
+        STEPS.replace('note("second"', 'raise RuntimeError("a bug")\n        note("second"'),
+    )
     run = api.trigger(name)
     api.wait_for_run(name, run, "failed")
     project.write("helper.py", HELPER.replace('"old"', '"mended"'))
-    write_pipeline(project, OLD)
-    project.deploy(f"steps.py:{name}")
-    api.wait_for_dag(name, before + 2)
+    deploy(api, project, OLD)
 
     api.clear(name, run, ["second"])
 

@@ -90,11 +90,15 @@ def test_several_pipelines_are_deployed_at_once_and_removed_by_target_or_id(numb
 
 
 def test_a_dags_folder_inside_of_the_project_changes_nothing(numbers: Project) -> None:
+    def all_but_the_memo() -> dict[str, bytes | None]:
+        # It is written once the files are old enough for their times to be trusted.
+        return {path: data for path, data in numbers.tree().items() if not path.startswith(".pipes/cache")}
+
     numbers.pipes("deploy", "numbers_.py", "--dags-folder", "dags")
-    before = numbers.tree()
+    before = all_but_the_memo()
     for _ in range(2):
         assert numbers.pipes("deploy", "numbers_.py", "--dags-folder", "dags").out.startswith("unchanged")
-    assert numbers.tree() == before
+    assert all_but_the_memo() == before
 
 
 def test_pipes_toml_names_the_folder_and_the_dag(numbers: Project) -> None:

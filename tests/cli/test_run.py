@@ -8,6 +8,7 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,84 @@ def test_one_run_name_of_two_pipelines_needs_the_pipeline(flaky: Project, number
         json.loads(flaky.pipes("runs", "show", "same", "--pipeline", "mixed", "--json").out)["pipeline"]
         == "mixed"
     )
+
+
+def test_a_step_that_ends_python_fails_its_run(project: Project) -> None:
+    project.write(
+        "flow.py",
+        """
+        import sys
+        from airflow_provider_pipes import pipeline, step
+
+        @step
+        def leave() -> None:
+            sys.exit(0)
+
+        @pipeline
+        def flow() -> None:
+            leave()
+        """,
+    )
+    done = project.pipes("run", "flow.py", "--run-name", "r")
+    assert done.code == 1
+    assert re.search(r"error: step 'leave' .*sys\.exit\(0\)", done.err)
+    assert "1 failed" in done.out
+
+
+def test_what_a_step_operator_tells_is_shown(project: Project) -> None:
+    project.write(
+        "pipes.toml",
+        """
+        [stacks.default]
+        orchestrator = "local"
+        artifact_store = "local"
+        step_operators = ["child"]
+
+        [step_operators.child]
+        flavor = "subprocess"
+        """,
+    )
+    project.write(
+        "flow.py",
+        """
+        import os
+        from airflow_provider_pipes import pipeline, step
+
+        @step(step_operator="child")
+        def far() -> int:
+            print("process", os.getpid())
+            return os.getpid()
+
+        @pipeline
+        def flow() -> None:
+            far()
+        """,
+    )
+    done = project.pipes("run", "flow.py", "--json")
+    assert done.code == 0, done.err
+    assert f"process {value_of(json.loads(done.out), 'far')}\n" in done.err
+
+
+def test_a_run_imports_nothing_that_it_does_not_need(numbers: Project) -> None:
+    code = (
+        "import sys; from airflow_provider_pipes.cli.main import main; main(sys.argv[1:])\n"
+        "print('loaded', *sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    heavy = {
+        "airflow",
+        "docker",
+        "fsspec",
+        "jsonschema",
+        "kubernetes",
+        "pydantic_settings",
+        "rich",
+        "tomlkit",
+    }
+    for command, allowed in ((["run", "numbers_.py"], set()), (["deploy", "numbers_.py"], {"jinja2"})):
+        done = numbers.run([sys.executable, "-c", code, *command])
+        loaded = set(done.out.partition("loaded ")[2].split())
+        assert "airflow_provider_pipes" in loaded
+        assert loaded & (heavy | {"jinja2"}) <= allowed
 
 
 def test_own_folder_keeps_itself_out_of_git(numbers: Project) -> None:

@@ -189,7 +189,8 @@ class LocalAirflow:
             self._wait(record, timeout, on_progress)
         except LocalAirflowError as error:
             raise LocalAirflowError(
-                f"the Airflow in {self.home} runs, but not well; stop it with `pipes down` and start it again\n{error}"
+                f"the Airflow in {self.home} runs, but not well; stop it with `pipes down` and start it again"
+                f"\n{error}"
             ) from None
 
     def _wait(self, record: ServerRecord, timeout: float, on_progress: Callable[[str], None]) -> None:

@@ -113,8 +113,7 @@ for _ in range(200):
 def test_a_constant_that_is_no_json_is_told_with_its_place(value: Any, why: str) -> None:
     spec, (problem,) = compiled(value if not isinstance(value, type) else lambda _: value)
     assert spec is None
-    with pytest.raises(ValueError, match=rf"^step 'function', {why}" if why.startswith("input") else why):
-        raise ValueError(problem)
+    assert re.search(rf"^step 'function', {why}" if why.startswith("input") else why, problem)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +164,7 @@ def test_placeholders_inside_containers_that_fit_are_no_problem(value: Any, anno
 def test_a_mismatch_names_both_steps_both_types_and_the_lines() -> None:
     _, (problem,) = compiled(lambda p: p["text"], int)
     line = rf"\({__file__}:\d+\)"
-    said = rf"step 'function', input 'x' {line}: expected int, got str from step 'text' {line}; change one annotation"
+    said = rf"step 'function', input 'x' {line}: expected int, got str from step 'text' {line}; change .*"
     assert re.fullmatch(said, problem)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -73,8 +74,7 @@ def test_a_cron_expression_that_airflow_refuses_is_told(cron: str, why: str) -> 
     problems: list[str] = []
     settings.schedule("pipeline 'p'", {"schedule": Schedule(cron=cron)}, problems)
     (problem,) = problems
-    with pytest.raises(ValueError, match=why):
-        raise ValueError(problem)
+    assert re.search(why, problem)
 
 
 def test_every_preset_is_airflows_own() -> None:

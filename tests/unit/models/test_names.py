@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,5 +58,4 @@ def test_a_name_that_airflow_takes_is_no_problem(name: str) -> None:
 def test_a_name_that_airflow_does_not_take_is_told_with_the_reason(name: str, why: str) -> None:
     problem = airflow_key_problem("step", name)
     assert problem is not None
-    with pytest.raises(ValueError, match=why):
-        raise ValueError(problem)
+    assert re.search(why, problem)

@@ -106,6 +106,15 @@ def test_only_sqlite_limits_the_parallelism(variable: str, value: str, paralleli
     assert environment_of({variable: value}).get("AIRFLOW__CORE__PARALLELISM") == parallelism
 
 
+@pytest.mark.parametrize(("component", "seconds"), [("scheduler", 60), ("api-server", 3)])
+def test_only_the_api_server_soon_stops_waiting_for_sqlite(component: str, seconds: int) -> None:
+    name = environment_of({})["AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS"]
+    module, _, attribute = name.rpartition(".")
+    program = f"from {module} import {attribute}; print({attribute})"
+    done = subprocess.run([sys.executable, "-c", program, component], capture_output=True, text=True)
+    assert done.stdout == f"{{'timeout': {seconds}}}\n"
+
+
 def test_airflow_writes_bytecode_and_finds_the_callers_modules() -> None:
     environment = environment_of({"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"src{os.pathsep}/lib"})
     assert "PYTHONDONTWRITEBYTECODE" not in environment
@@ -178,6 +187,24 @@ def test_a_user_who_gives_up_waiting_leaves_nothing_behind(tmp_path: Path) -> No
     with pytest.raises(KeyboardInterrupt):
         airflow.up(timeout=30)
     assert left_of(tmp_path) == []
+
+
+def test_an_airflow_that_runs_but_not_well_is_named(tmp_path: Path) -> None:
+    airflow = stand_in(tmp_path, SLEEP)
+    with subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True) as unwell:
+        process = find_process(unwell.pid)
+        assert process
+        airflow.home.mkdir()
+        airflow.log_file.touch()
+        leader = Leader(process.pid, process.started, "marker")
+        record = ServerRecord(leader, "http://localhost:1", airflow.port, str(airflow.dags_folder), _now())
+        write_record(airflow.home / RECORD, record)
+
+        with pytest.raises(LocalAirflowError, match=r"(?s)but not well; .*`pipes down`.*not healthy after"):
+            airflow.up(timeout=0.2)
+
+        assert unwell.poll() is None
+        unwell.kill()
 
 
 def test_down_finds_what_lost_its_parent(tmp_path: Path) -> None:

@@ -169,8 +169,10 @@ def test_a_local_run_ends_as_it_says(store: Store) -> None:
 def test_what_is_damaged_is_left_out_with_a_warning(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     record = store.run("r")
     store.run("damaged")
+    store.run("newer")
     for path, data in {
         airflow_run_path("p", "damaged", "100.0"): b"[]",
+        airflow_run_path("p", "newer", "100.0"): b'{"schema_version": 99}',
         f"{store.folder(record, STEPS[0], 't')}/manifest.json": b"{",
         f"{store.folder(record, STEPS[0], 't')}/failure-1.json": b'{"step": 1}',
     }.items():
@@ -178,7 +180,7 @@ def test_what_is_damaged_is_left_out_with_a_warning(store: Store, caplog: pytest
     with caplog.at_level(logging.WARNING):
         (run,) = store.history.runs()
     assert [step.state for step in run.steps] == ["unfinished", "not_run"]
-    assert len(caplog.records) == 3
+    assert len(caplog.records) == 4
 
 
 def test_a_run_without_its_deployment_still_shows_its_steps(store: Store) -> None:

@@ -1,0 +1,1 @@
+"""Measurements of what the issue tracker sets bars for; `make bench` prints the table."""

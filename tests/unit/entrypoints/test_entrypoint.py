@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_pipes.artifacts.payloads import load_artifact
+from airflow_provider_pipes.entrypoints import entrypoint
+from airflow_provider_pipes.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
+from airflow_provider_pipes.models.documents import Manifest
+from airflow_provider_pipes.runtime import runs
+from airflow_provider_pipes.runtime.launch import StepLaunch
+from airflow_provider_pipes.runtime.plan import DeploymentPlan
+from tests.project import UserProject
+
+STEP_OPERATOR_CONFIGURATION = "airflow_provider_pipes.entrypoints.step_operator_entrypoint_configuration.StepOperatorEntrypointConfiguration"
+TEXT = """
+    @step
+    def first(n: int) -> int:
+        return n
+
+    @step
+    def second(n: int) -> int:
+        {work}
+
+    @pipeline
+    def p(n: int = 3):
+        second(first(n))
+"""
+
+
+class StartedRun:
+    """A run whose record, deployment and code are in the store, and whose steps nobody runs yet."""
+
+    def __init__(self, project: UserProject, work: str = "return n + 1") -> None:
+        self.project = project
+        compiled = project.pipeline(TEXT.format(work=work)).compile()
+        project.stored(compiled)
+        self.storage = project.storage
+        self.plan = DeploymentPlan.from_document(compiled.deployment.document, compiled.deployment.id)
+        self.record = runs.new_record("p", "a run/é", compiled.deployment.id, "local", {"n": 3})
+        runs.start_local_run(self.storage, self.record)
+        project.forget_modules()
+        (project.root / "pipeline.py").unlink()  # what runs is the snapshot
+
+    def launch(self, step: str) -> StepLaunch:
+        return StepLaunch(
+            self.storage, self.plan.step(step), self.record.run_name, runs.local_token(self.record, step)
+        )
+
+    def result(self, step: str) -> Manifest:
+        found = self.launch(step).finished()
+        assert found is not None
+        return found
+
+    def value(self, step: str) -> Any:
+        return load_artifact(self.storage, self.result(step).references()["output"])
+
+    def arguments(
+        self, step: str, configuration: type[StepEntrypointConfiguration], **values: str
+    ) -> list[str]:
+        return configuration.get_entrypoint_arguments(
+            step_name=step,
+            store=self.storage.uri,
+            pipeline_name="p",
+            **{"run_name": self.record.run_name, **values},
+        )
+
+    def run(self, step: str) -> subprocess.CompletedProcess[str]:
+        command = StepEntrypointConfiguration.get_entrypoint_command()[1:]
+        return self.project.python(*command, *self.arguments(step, StepEntrypointConfiguration))
+
+
+@pytest.fixture
+def started(project: UserProject) -> StartedRun:
+    return StartedRun(project)
+
+
+def last_line(process: subprocess.CompletedProcess[str]) -> str:
+    return process.stderr.splitlines()[-1]
+
+
+def test_a_process_for_each_step_runs_a_pipeline(started: StartedRun) -> None:
+    for step in ("first", "second"):
+        done = started.run(step)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert (started.value("first"), started.value("second")) == (3, 4)
+
+
+def test_a_step_whose_result_is_there_is_not_run_again(started: StartedRun) -> None:
+    started.run("first")
+    before = started.result("first")
+    assert started.run("first").returncode == 0
+    assert started.result("first") == before
+
+
+def test_a_step_before_its_upstream_is_told(started: StartedRun) -> None:
+    done = started.run("second")
+    assert done.returncode == 1
+    assert last_line(done) == "step 'second' needs step 'first', which has no result in run 'a run/é' yet"
+
+
+@pytest.mark.parametrize(
+    ("work", "code", "said"),
+    [
+        ("raise ValueError('two\\nlines')", 1, "the step raised ValueError: two lines"),
+        ("raise SkipStep('no news')", 99, "the step asked to be skipped: no news"),
+        ("raise SkipStep", 99, "the step asked to be skipped:"),
+        ("raise FailWithoutRetry('bad data')", 98, "the step failed and asked for no retry: bad data"),
+        (
+            "import sys; sys.exit(0)",
+            1,
+            "step 'second' called sys.exit(0); return from the function, or raise an",
+        ),
+        ("return object", 1, ""),
+        ("raise BaseException('odd')", 1, "the step raised BaseException: odd"),
+        ("import nowhere", 1, "the step raised ModuleNotFoundError: No module named 'nowhere'"),
+        ("raise KeyError('\\ud800')", 1, "the step raised KeyError: '\\ud800'"),
+        (
+            "raise ExceptionGroup('some', [ValueError(1)])",
+            1,
+            "the step raised ExceptionGroup: some (1 sub-exception)",
+        ),
+    ],
+)
+def test_the_exit_code_and_the_last_line_say_how_a_step_ended(
+    project: UserProject, work: str, code: int, said: str
+) -> None:
+    started = StartedRun(project, work if work != "return object" else "raise RuntimeError")
+    started.run("first")
+    done = started.run("second")
+    assert done.returncode == code
+    assert last_line(done).startswith(said)
+    assert started.launch("second").finished() is None
+
+
+def test_the_traceback_has_the_users_frames_only(project: UserProject) -> None:
+    started = StartedRun(project, "raise ValueError('no')")
+    started.run("first")
+    stderr = started.run("second").stderr
+    assert "in second" in stderr
+    assert "airflow_provider_pipes" not in stderr
+
+
+def test_code_that_does_not_import_is_shown_with_its_traceback(project: UserProject) -> None:
+    started = StartedRun(project, "return 1\n\nif 'PIPES_TEST_BROKEN' in os.environ:\n    broken()")
+    done = started.project.python(
+        *StepEntrypointConfiguration.get_entrypoint_command()[1:],
+        *started.arguments("first", StepEntrypointConfiguration),
+        PIPES_TEST_BROKEN="1",
+    )
+    assert done.returncode == 1
+    assert "module 'pipeline' raised NameError while it was imported" in last_line(done)
+    assert "in <module>" in done.stderr
+
+
+USAGE: list[tuple[list[str], str]] = [
+    ([], "expected --entrypoint_config_source MODULE.CLASS among the arguments"),
+    (["--entrypoint_config_source"], "expected --entrypoint_config_source MODULE.CLASS among the arguments"),
+    (
+        ["--entrypoint_config_source", "nowhere.Class"],
+        "--entrypoint_config_source 'nowhere.Class' can't be imported",
+    ),
+    (["--entrypoint_config_source", ""], "can't be imported"),
+    (["--entrypoint_config_source", "Class"], "can't be imported"),
+    (["--entrypoint_config_source", "os.Nothing"], "can't be imported"),
+    (["--entrypoint_config_source", "os.getcwd"], "is no entrypoint configuration: derive it from Base"),
+    (["--entrypoint_config_source", "pathlib.Path"], "is no entrypoint configuration: derive it from Base"),
+    (
+        ["--entrypoint_config_source", STEP_OPERATOR_CONFIGURATION],
+        "required: --execution_info_path, --step_name",
+    ),
+    (
+        [
+            "--entrypoint_config_source",
+            STEP_OPERATOR_CONFIGURATION,
+            "--step_name",
+            "a",
+            "--execution_info_path",
+        ],
+        "argument --execution_info_path: expected one argument",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), USAGE, ids=range(len(USAGE)))
+def test_arguments_that_make_no_sense_are_a_usage_error(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            entrypoint.main(arguments)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def run_here(arguments: list[str]) -> int:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        return entrypoint.main(arguments)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("address", ["/nowhere", "file:///a/b", ""])
+def test_an_address_that_is_no_execution_info_is_told(
+    address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = ["--entrypoint_config_source", STEP_OPERATOR_CONFIGURATION]
+    assert run_here([*source, "--step_name", "a", f"--execution_info_path={address}"]) == 1
+    assert f"--execution_info_path: {address!r} is no address of an execution info" in capsys.readouterr().err
+
+
+def test_a_store_that_does_not_answer_has_an_exit_code_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("s3fs")
+    arguments = StepEntrypointConfiguration.get_entrypoint_arguments(
+        step_name="a", store="http://127.0.0.1:9/store", pipeline_name="p", run_name="r"
+    )
+    assert run_here(arguments) == 75
+    assert "the artifact store did not answer" in capsys.readouterr().err
+
+
+WAITING = """
+        try:
+            Path(os.environ["MARKER"]).touch()
+            import time
+            time.sleep(60)
+        except Exception:
+            pass
+        finally:
+            Path(os.environ["MARKER"]).write_text("cleaned up")
+"""
+
+
+def test_sigterm_ends_a_step_with_its_finally_blocks(project: UserProject, tmp_path: Path) -> None:
+    started = StartedRun(project, WAITING.strip())
+    started.run("first")
+    marker = tmp_path / "marker"
+    command = [
+        *StepEntrypointConfiguration.get_entrypoint_command()[1:],
+        *started.arguments("second", StepEntrypointConfiguration),
+    ]
+    process = subprocess.Popen([sys.executable, *command], env={**os.environ, "MARKER": str(marker)})
+    deadline = time.monotonic() + 20
+    while not marker.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait(20) == 128 + signal.SIGTERM
+    assert marker.read_text() == "cleaned up"
+    assert started.launch("second").finished() is None
+    failure = started.storage.read(f"{started.launch('second').prefix}/failure-1.json")
+    assert b'"reason": "interrupted"' in failure
+
+
+CUSTOM = """
+    from pathlib import Path
+
+    from airflow_provider_pipes.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
+
+    class Custom(StepEntrypointConfiguration):
+        @classmethod
+        def get_entrypoint_options(cls):
+            return super().get_entrypoint_options() | {"workflow", "dashed"}
+
+        @classmethod
+        def get_entrypoint_arguments(cls, **kwargs):
+            return super().get_entrypoint_arguments(**kwargs) + ["--workflow", kwargs["workflow"], "--dashed=-1"]
+
+        def get_run_name(self, pipeline_name):
+            assert self.entrypoint_args["dashed"] == "-1"
+            return self.entrypoint_args["workflow"].replace("_", " ").replace("-", "/")
+
+        def post_run(self, pipeline_name, step_name, execution_info=None):
+            Path("post_run.txt").write_text(f"{pipeline_name} {step_name} {execution_info}")
+"""
+
+
+def test_a_users_own_configuration_adds_options_a_run_name_and_what_comes_after(project: UserProject) -> None:
+    started = StartedRun(project)
+    project.write("custom.py", CUSTOM)
+    script = (
+        "import json, sys, custom\n"
+        "print(json.dumps(custom.Custom.get_entrypoint_arguments(step_name='first', workflow='a_run-é', "
+        f"store={started.storage.uri!r}, pipeline_name='p')))"
+    )
+    made = project.python("-c", script)
+    import json
+
+    done = project.python(*StepEntrypointConfiguration.get_entrypoint_command()[1:], *json.loads(made.stdout))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert started.value("first") == 3
+    assert (project.root / "post_run.txt").read_text() == "p first None"
+
+
+def test_what_comes_after_is_left_out_where_the_step_failed(project: UserProject) -> None:
+    started = StartedRun(project)
+    project.write("custom.py", CUSTOM)
+    arguments = [
+        "--entrypoint_config_source",
+        "custom.Custom",
+        "--step_name",
+        "second",
+        "--workflow",
+        "a_run-é",
+    ]
+    arguments += ["--store", started.storage.uri, "--pipeline_name", "p", "--dashed=-1"]
+    done = project.python(*StepEntrypointConfiguration.get_entrypoint_command()[1:], *arguments)
+    assert done.returncode == 1
+    assert not (project.root / "post_run.txt").exists()
