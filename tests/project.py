@@ -124,7 +124,8 @@ class UserProject:
     def forget_modules(self) -> None:
         for name, module in list(sys.modules.items()):
             places = [getattr(module, "__file__", None) or "", *getattr(module, "__path__", [])]
-            if any(Path(place).is_relative_to(self.root.parent) for place in places if place):
+            ours = (self.root, self.root.with_name("cache"))  # snapshots are extracted to the second
+            if any(Path(place).is_relative_to(folder) for place in places if place for folder in ours):
                 del sys.modules[name]
         importlib.invalidate_caches()
 

@@ -125,6 +125,10 @@ def open_storage(uri: str, options: Mapping[str, Any] | None = None) -> Storage:
             )
         return LocalStorage(Path(rest if separator else uri))
     _check_remote_uri(scheme, rest)
+    from airflow_provider_pipes.artifacts import objects
+
+    if objects.suits(uri, options):
+        return objects.ObjectStorage(uri, options)
     from airflow_provider_pipes.artifacts.remote import FsspecStorage
 
     return FsspecStorage(uri, options)

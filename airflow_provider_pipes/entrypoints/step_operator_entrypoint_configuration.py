@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_pipes.artifacts.credentials import open_store
+from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import option_with_value
 from airflow_provider_pipes.entrypoints.step_entrypoint_configuration import (
     STORE_CONNECTION_ID_OPTION,
     StepEntrypointConfiguration,
@@ -28,11 +29,8 @@ class StepOperatorEntrypointConfiguration(StepEntrypointConfiguration):
     @classmethod
     def get_entrypoint_arguments(cls, **kwargs: Any) -> list[str]:
         """Return the arguments of the command; ``kwargs`` must include the execution info's address."""
-        return [
-            *super().get_entrypoint_arguments(**kwargs),
-            f"--{EXECUTION_INFO_PATH_OPTION}",
-            kwargs[EXECUTION_INFO_PATH_OPTION],
-        ]
+        path = option_with_value(EXECUTION_INFO_PATH_OPTION, kwargs[EXECUTION_INFO_PATH_OPTION])
+        return [*super().get_entrypoint_arguments(**kwargs), *path]
 
     def find_step(self) -> StepToRun:
         """Return the step run of the execution info."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import to_jsonable_python
 
 from airflow_provider_pipes.errors import ConfigurationError
 from airflow_provider_pipes.models.canonical import canonical_json, sha256_hex
@@ -215,8 +216,10 @@ class PipelineDeployment(_Spec):
     @cached_property
     def document(self) -> bytes:
         """The canonical JSON; its SHA-256 is the id. Defaults are left out: 10,000 steps stay small."""
-        values = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return canonical_json({"schema_version": self.schema_version, **values}, keep_order=True)
+        # Not in pydantic's JSON mode, which takes no lone surrogate in the keys of a user's dict.
+        values = self.model_dump(by_alias=True, exclude_defaults=True)
+        document = {"schema_version": self.schema_version, **values}
+        return canonical_json(document, keep_order=True, default=to_jsonable_python)
 
     @cached_property
     def id(self) -> str:

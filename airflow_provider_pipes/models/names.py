@@ -10,6 +10,9 @@ from airflow_provider_pipes.models.canonical import sha256_hex
 # dashes, at most 250 characters.
 AIRFLOW_KEY = re.compile(r"^[\w.-]+\Z")
 AIRFLOW_KEY_MAX_LENGTH = 250
+# Airflow names folders of logs "dag_id=…" and "task_id=…" after them, and file systems take 255 bytes: a task
+# with a longer id fails before it can say why.
+AIRFLOW_KEY_MAX_BYTES = 247
 
 _SAFE_SEGMENT = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.+=@:-]{0,99}\Z")
 
@@ -36,10 +39,17 @@ def airflow_key_problem(kind: str, name: str) -> str | None:
             f"{kind} name {name[:40]!r}… has {len(name)} characters; Airflow takes at most "
             f"{AIRFLOW_KEY_MAX_LENGTH}: shorten it"
         )
+    if name in (".", ".."):
+        return f"{kind} name {name!r} is lost in the addresses of Airflow's API: rename it with name=…"
     if not AIRFLOW_KEY.match(name):
         bad = sorted({character for character in name if not re.match(r"[\w.-]", character)})
         return (
             f"{kind} name {name!r} holds {', '.join(map(repr, bad))}; Airflow takes letters, digits, "
             "'_', '-' and '.': rename it with name=…"
+        )
+    if len(name.encode()) > AIRFLOW_KEY_MAX_BYTES:
+        return (
+            f"{kind} name {name[:40]!r}… has {len(name.encode())} bytes; the folders of Airflow's logs take at most "
+            f"{AIRFLOW_KEY_MAX_BYTES}: shorten it"
         )
     return None

@@ -91,5 +91,5 @@ class Project:
         return [rest for head, *rest in self.notes() if head == first]
 
     def documents(self, pattern: str) -> list[dict[str, Any]]:
-        """Return the JSON documents of the artifact store whose paths match ``pattern``, as "runs/**/manifest.json"."""
+        """Return the JSON documents of the artifact store whose paths match, as "runs/**/manifest.json"."""
         return [json.loads(file.read_bytes()) for file in sorted(self.store.glob(pattern))]

@@ -281,6 +281,18 @@ def test_clearing_a_finished_task_runs_it_again_and_downstream_sees_the_new_resu
     assert "Cache hit" in api.log("drawing", again, "draws")
 
 
+def test_a_run_that_is_deleted_and_triggered_again_under_its_id_runs_again(
+    running_airflow: RunningAirflow, project: Project
+) -> None:
+    api, conf = running_airflow.api, {"day": "deleted", "pipes_cache": False}
+    api.unpause("drawing")
+    for _ in range(2):
+        run = api.trigger("drawing", conf, run_id="same")
+        api.wait_for_run("drawing", run)
+        api.request("DELETE", f"dags/drawing/dagRuns/{run}")
+    assert len([day for _, day in project.noted("draws") if day == "deleted"]) == 2
+
+
 def test_a_backfill_of_three_days_runs_each_day_once(
     running_airflow: RunningAirflow, project: Project
 ) -> None:

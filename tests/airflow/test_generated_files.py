@@ -57,7 +57,7 @@ LOAD = """
     bag = DagBag(sys.argv[1])
     dags = {
         dag_id: {
-            "tasks": {each.task_id: [type(each).__name__, sorted(each.upstream_task_ids)] for each in dag.tasks},
+            "tasks": {t.task_id: [type(t).__name__, sorted(t.upstream_task_ids)] for t in dag.tasks},
             "params": dict(dag.params.dump()),
             "retries": {task.task_id: task.retries for task in dag.tasks},
         }

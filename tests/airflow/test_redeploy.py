@@ -91,7 +91,7 @@ def deploy(api: AirflowApi, project: Project, text: str, steps: str = STEPS) -> 
 
 
 def redeploy_in_flight(api: AirflowApi, project: Project, text: str) -> str:
-    """Start a run of the old pipeline, deploy ``text`` while its first step runs, let it go on; return its id."""
+    """Deploy ``text`` while the first step of the old pipeline runs; return the run's id."""
     deploy(api, project, OLD)
     run = api.trigger(project.root.name)
     wait_until(lambda: project.noted("first"), "the first step to start")

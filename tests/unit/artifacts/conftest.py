@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_pipes.artifacts.remote import FsspecStorage
 from airflow_provider_pipes.artifacts.storage import Storage, open_storage
 
 
@@ -36,10 +37,18 @@ def s3_storage(s3_options: dict[str, Any]) -> Storage:
     return open_storage(f"s3://bucket/{uuid.uuid4().hex}", s3_options)
 
 
-@pytest.fixture(params=["local", "memory", pytest.param("s3", marks=pytest.mark.s3)])
+@pytest.fixture
+def s3fs_storage(s3_options: dict[str, Any]) -> Storage:
+    return FsspecStorage(f"s3://bucket/{uuid.uuid4().hex}", s3_options)
+
+
+_ON_S3 = [pytest.param(name, marks=pytest.mark.s3) for name in ("s3", "s3fs")]
+
+
+@pytest.fixture(params=["local", "memory", *_ON_S3])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    if request.param == "s3":
-        stored: Storage = request.getfixturevalue("s3_storage")
+    if request.param in ("s3", "s3fs"):
+        stored: Storage = request.getfixturevalue(f"{request.param}_storage")
         return stored
     if request.param == "memory":
         return open_storage(f"memory://{uuid.uuid4().hex}/store")

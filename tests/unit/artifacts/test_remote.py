@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_pipes.artifacts import objects
+from airflow_provider_pipes.artifacts.objects import ObjectStorage
 from airflow_provider_pipes.artifacts.remote import FsspecStorage
 from airflow_provider_pipes.artifacts.storage import open_storage
 from airflow_provider_pipes.errors import ArtifactError, StoreUnreachableError
@@ -173,8 +175,8 @@ def test_a_store_works_on_after_a_fork(s3_options: dict[str, Any]) -> None:
     # In a process of its own: the test process has threads, with which forking is not safe.
     script = (
         "import json, os, sys\n"
-        "from airflow_provider_pipes.artifacts.storage import open_storage\n"
-        "storage = open_storage(sys.argv[1], json.loads(sys.argv[2]))\n"
+        "from airflow_provider_pipes.artifacts.remote import FsspecStorage\n"
+        "storage = FsspecStorage(sys.argv[1], json.loads(sys.argv[2]))\n"
         "storage.write('x', b'1')\n"
         "child = os.fork()\n"
         "if not child:\n"
@@ -182,6 +184,29 @@ def test_a_store_works_on_after_a_fork(s3_options: dict[str, Any]) -> None:
         "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
     command = [sys.executable, "-W", "ignore", "-c", script, "s3://bucket/fork", json.dumps(s3_options)]
+    assert subprocess.run(command, timeout=60).returncode == 0
+
+
+@pytest.mark.s3
+def test_a_store_opened_before_a_fork_says_so_and_opens_again(s3_options: dict[str, Any]) -> None:
+    script = (
+        "import json, os, sys\n"
+        "from airflow_provider_pipes.artifacts.storage import open_storage\n"
+        "from airflow_provider_pipes.errors import ArtifactError\n"
+        "uri, options = sys.argv[1], json.loads(sys.argv[2])\n"
+        "storage = open_storage(uri, options)\n"
+        "storage.write('x', b'1')\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    try:\n"
+        "        storage.read('x')\n"
+        "    except ArtifactError as error:\n"
+        "        assert 'forked' in str(error)\n"
+        "        os._exit(0 if open_storage(uri, options).read('x') == b'1' else 1)\n"
+        "    os._exit(2)\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", script, "s3://bucket/fork-again", json.dumps(s3_options)]
     assert subprocess.run(command, timeout=60).returncode == 0
 
 
@@ -216,3 +241,67 @@ def _memory_file() -> Any:
     from fsspec.implementations.memory import MemoryFile
 
     return MemoryFile(fsspec.filesystem("memory"), "x", b"evil")
+
+
+def _objects_at(port: int) -> ObjectStorage:
+    options = {
+        "key": "k",
+        "secret": "s",
+        "endpoint_url": f"http://127.0.0.1:{port}",
+        "client_kwargs": {"region_name": "us-east-1"},
+    }
+    return ObjectStorage("s3://bucket/store", options)
+
+
+@pytest.mark.s3
+def test_create_of_an_object_is_one_conditional_request_and_a_write_is_not(endpoint: Any) -> None:
+    storage = _objects_at(endpoint.server_port)
+    assert storage.create("x", b"data")
+    storage.write("x", b"data")
+    assert [method for method, _ in endpoint.seen] == ["PUT", "PUT"]
+    first, second = ({name.lower(): value for name, value in headers.items()} for _, headers in endpoint.seen)
+    assert first["if-none-match"] == "*"
+    assert "if-none-match" not in second
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize(
+    "answers",
+    [[(412, "PreconditionFailed")], [(409, "ConditionalRequestConflict"), (412, "PreconditionFailed")]],
+)
+def test_an_object_that_another_created_is_left_to_it(endpoint: Any, answers: list[tuple[int, str]]) -> None:
+    endpoint.answers = answers
+    assert not _objects_at(endpoint.server_port).create("x", b"data")
+
+
+@pytest.mark.s3
+def test_errors_of_an_object_store_are_told_apart(endpoint: Any) -> None:
+    storage = _objects_at(endpoint.server_port)
+    endpoint.answers = [(500, "InternalError")] * 20
+    with pytest.raises(StoreUnreachableError, match="did not answer: check that it is up"):
+        storage.read("x")
+    endpoint.answers = [(403, "AccessDenied")] * 20
+    with pytest.raises(ArtifactError, match="can't read 's3://bucket/store/x': access is denied: give"):
+        storage.read("x")
+    endpoint.answers = [(500, "InternalError"), (200, "")]
+    storage.write("x", b"data")
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "suits"),
+    [
+        ({"key": "k", "secret": "s"}, {}, True),
+        ({}, {"AWS_ACCESS_KEY_ID": "k"}, True),
+        ({"profile": "team"}, {}, False),
+        ({}, {"AWS_PROFILE": "team"}, False),
+        ({"key": "k", "client_kwargs": {"verify": False}}, {}, False),
+    ],
+)
+def test_s3fs_opens_what_needs_a_profile(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], environment: dict[str, str], suits: bool
+) -> None:
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert objects.suits("s3://bucket/store", options) is suits

@@ -109,7 +109,7 @@ def test_a_retry_succeeds_and_waits_between(project: UserProject) -> None:
 def test_retries_end(project: UserProject) -> None:
     flaky(project, 9, ", retries=1")
     with pytest.raises(
-        RunFailedError, match="step 'second' failed: ValueError: try 1\nmend it .* --resume one"
+        RunFailedError, match=r"step 'second' failed: ValueError: try 1\nmend it .* --resume one"
     ) as caught:
         project.run(run_name="one")
     assert project.listener.ran() == ["first", "second", "second"]
@@ -161,7 +161,7 @@ STUBBORN = """
 def test_a_step_whose_time_is_over_is_interrupted_and_can_not_swallow_it(project: UserProject) -> None:
     write(project, STUBBORN, ", execution_timeout=timedelta(seconds=0.2)")
     with pytest.raises(
-        RunFailedError, match="step 'second' took longer than its execution_timeout of 0:00:00.200000"
+        RunFailedError, match=r"step 'second' took longer than its execution_timeout of 0:00:00.200000"
     ):
         project.run()
     assert (project.root / "cleaned").exists()
@@ -182,11 +182,11 @@ def test_an_exception_whose_own_text_fails_is_told(project: UserProject) -> None
         write(project, work).run()
 
 
-def test_ctrl_c_ends_the_run_as_failed_and_it_can_be_resumed(project: UserProject) -> None:
+def test_ctrl_c_interrupts_the_run_and_it_can_be_resumed(project: UserProject) -> None:
     write(project, "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         project.run(run_name="one")
-    assert ending(project, "one")["state"] == "failed"
+    assert ending(project, "one")["state"] == "interrupted"
     run = write(project).run(run_name="one", resume=True)
     assert run.listener.ran() == ["second", "third", "aside"]
 
@@ -227,8 +227,9 @@ def test_any_run_name_stays_in_its_folder(project: UserProject, run_name: str) -
 
 @pytest.mark.parametrize("name", ["run.json", "end.json", "manifest.json", "..", "-x", "h-1"])
 def test_any_step_name_that_airflow_takes_runs(project: UserProject, name: str) -> None:
-    text = f"    @step(name={name!r})\n    def one() -> int:\n        return 1\n\n    @pipeline\n    def p():\n        one()\n"
-    assert project.pipeline(text).run().value(name) == 1
+    text = "    @step(name={})\n    def one() -> int:\n        return 1\n\n"
+    text += "    @pipeline\n    def p():\n        one()\n"
+    assert project.pipeline(text.format(repr(name))).run().value(name) == 1
 
 
 def test_two_runs_at_once_do_not_mix(project: UserProject) -> None:

@@ -153,7 +153,7 @@ def test_a_step_skipped_in_another_process_skips_what_comes_after(project: UserP
 
 
 def test_a_step_that_fails_in_another_process_is_tried_again(project: UserProject) -> None:
-    with pytest.raises(RunFailedError, match="step 'there' failed: .*exited with 1.*ValueError: no"):
+    with pytest.raises(RunFailedError, match=r"step 'there' failed: .*exited with 1.*ValueError: no"):
         run(project, "raise ValueError('no')", ", retries=1")
     assert project.listener.ran() == ["here", "there", "there"]
 
@@ -166,5 +166,5 @@ def test_a_step_may_refuse_retries_from_another_process(project: UserProject) ->
 
 def test_a_step_in_another_process_is_ended_when_its_time_is_over(project: UserProject) -> None:
     work = "import time; time.sleep(30)"
-    with pytest.raises(RunFailedError, match="took longer than its execution_timeout of 0:00:00.500000"):
+    with pytest.raises(RunFailedError, match=r"took longer than its execution_timeout of 0:00:00.500000"):
         run(project, work, ", execution_timeout=timedelta(seconds=0.5)")
