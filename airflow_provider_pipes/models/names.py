@@ -49,7 +49,7 @@ def airflow_key_problem(kind: str, name: str) -> str | None:
         )
     if len(name.encode()) > AIRFLOW_KEY_MAX_BYTES:
         return (
-            f"{kind} name {name[:40]!r}… has {len(name.encode())} bytes; the folders of Airflow's logs take at most "
-            f"{AIRFLOW_KEY_MAX_BYTES}: shorten it"
+            f"{kind} name {name[:40]!r}… has {len(name.encode())} bytes; the folders of Airflow's logs take at "
+            f"most {AIRFLOW_KEY_MAX_BYTES}: shorten it"
         )
     return None

@@ -56,8 +56,8 @@ def run_by_step_operator(
     manifest = launch.finished()
     if manifest is None:
         raise StepOperatorError(
-            f"step {launch.plan.name!r}: step operator {step_operator.name!r} ended without an error, and the "
-            f"step left no result at {launch.storage.full_uri(launch.prefix)}; does `launch` wait for its "
+            f"step {launch.plan.name!r}: step operator {step_operator.name!r} ended without an error, and "
+            f"the step left no result at {launch.storage.full_uri(launch.prefix)}; does `launch` wait for its "
             "job, and does the job reach the artifact store?"
         )
     return manifest

@@ -21,9 +21,10 @@ from tests.airflow.test_texts import airflow_texts
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
 
 DECLARED = """
-    from typing import Any, Literal, TypedDict
+    from typing import Any, Literal
 
     from notes import note
+    from typing_extensions import TypedDict
 
     from airflow_provider_pipes import pipeline, step
 
@@ -140,7 +141,7 @@ def declared(project: Project, name: str) -> None:
 
 
 def expected(conf: Mapping[str, Any]) -> dict[str, str]:
-    # Names of an object have no order in PostgreSQL; in the values here there is at most one, or they are sorted.
+    # The names of an object have no order in PostgreSQL.
     return {name: repr(_sorted(value)) for name, value in (DEFAULTS | dict(conf)).items()}
 
 
@@ -300,7 +301,11 @@ def test_defaults_that_airflow_would_crash_on_are_refused_when_compiled(
 
         @pipeline
         def large(
-            a: float = 1e300, b: int = 2**70, c: Any = [2**70], d: dict[str, float] = {"x": 1e300}, e: float = 1e400
+            a: float = 1e300,
+            b: int = 2**70,
+            c: Any = [2**70],
+            d: dict[str, float] = {"x": 1e300},
+            e: float = 1e400,
         ) -> None:
             take([a, b, c, d, e])
         """,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_pipes.compiler.allocation import collection_paused
 from airflow_provider_pipes.models.deployment import PipelineDeployment
 from airflow_provider_pipes.orchestrators.airflow.arguments import Arguments, dag_arguments, task_arguments
 from airflow_provider_pipes.orchestrators.airflow.identifiers import variable_names
@@ -78,6 +79,15 @@ def render_dag_file(
     Raises:
         ConfigurationError: one of the user's templates fails.
     """
+    with collection_paused():
+        context = _context(deployment, dag_id, store, store_connection_id)
+        marker = Marker(deployment.pipeline.source, deployment.id)
+        return marker.comment() + render_template(context, templates_dir)
+
+
+def _context(
+    deployment: PipelineDeployment, dag_id: str, store: StoreLocation, store_connection_id: str | None
+) -> dict[str, Any]:
     constants = {"STORE": _beside_the_file(store.text)} if store.relative else {}
     address = Name("STORE") if store.relative else store.text
     arguments = dag_arguments(deployment, dag_id, address, store_connection_id)
@@ -86,7 +96,7 @@ def render_dag_file(
         Task(variables[step.name], PYTHON.template, task_arguments(step, deployment.pipeline))
         for step in deployment.step_specs
     ]
-    context = {
+    return {
         "deployment": deployment,
         "imports": _imports(
             [*constants.values(), arguments, *(task.arguments for task in tasks)], PYTHON if tasks else None
@@ -96,8 +106,6 @@ def render_dag_file(
         "tasks": tasks,
         "edges": _edges(deployment, variables),
     }
-    marker = Marker(deployment.pipeline.source, deployment.id)
-    return marker.comment() + render_template(context, templates_dir)
 
 
 def _beside_the_file(path: str) -> Call:

@@ -53,6 +53,9 @@ def test_a_name_that_airflow_takes_is_no_problem(name: str) -> None:
         ("a b", "step name 'a b' holds ' '; Airflow takes letters, digits, '_', '-' and '.'"),
         ("a/b\n", r"holds '\\n', '/'"),
         ("x" * 251, "has 251 characters; Airflow takes at most 250: shorten it"),
+        ("x" * 248, "has 248 bytes; the folders of Airflow's logs take at most 247: shorten it"),
+        ("é" * 124, "has 248 bytes; the folders of Airflow's logs take at most 247: shorten it"),
+        ("..", r"step name '\.\.' is lost in the addresses of Airflow's API: rename it with name=…"),
     ],
 )
 def test_a_name_that_airflow_does_not_take_is_told_with_the_reason(name: str, why: str) -> None:
