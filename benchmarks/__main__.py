@@ -1,10 +1,12 @@
-"""Run the benchmarks: ``python -m benchmarks [NAME …] [--runs N]``."""
+"""Run the benchmarks: ``python -m benchmarks [NAME …] [--runs N] [--quick]``."""
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -12,49 +14,72 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import compiling, in_airflow, running
+from benchmarks.closures import closures
+from benchmarks.compiling import compiling
+from benchmarks.deploying import deploying
 from benchmarks.harness import Row, print_table
+from benchmarks.parsing import parsing
+from benchmarks.running import running
+from benchmarks.starting import starting
+from benchmarks.tasks import tasks
 
 BENCHMARKS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
-    "compile": compiling.compile_and_render,
-    "closure": compiling.closure,
-    "deploy": compiling.deploy,
-    "run": running.run,
-    "entrypoint": running.entrypoint,
-    "parsing": in_airflow.parsing,
-    "task": in_airflow.no_op_task,
+    each.__name__: each for each in (compiling, closures, deploying, running, starting, parsing, tasks)
 }
+_QUICK = 3
 
 
 def main() -> int:
     """Run what was asked for, print the table, and return 1 where a bar is missed."""
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which ones: {', '.join(BENCHMARKS)}; all by default")
-    parser.add_argument("--runs", type=int, default=15, help="interleaved runs of each measure (default: 15)")
+    asked = _arguments()
+    # So that what was started is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    runs = _QUICK if asked.quick else asked.runs
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="pipes-benchmarks-") as folder:
+        _isolate(Path(folder))
+        for name in asked.names or BENCHMARKS:
+            rows += _measured(name, Path(folder) / name, runs)
+    print_table(rows, f"medians of {runs} interleaved runs; {_machine()}")
+    return 0 if all(row.met for row in rows) else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks", description="Measure speed against the targets.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; all by default")
+    parser.add_argument("--runs", type=int, default=15, help="interleaved runs of each (default: 15)")
+    parser.add_argument("--quick", action="store_true", help=f"{_QUICK} runs: a look, not a measurement")
     asked = parser.parse_args()
     unknown = [name for name in asked.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")
-    # A user's own settings must not decide what is measured.
-    for name in [each for each in os.environ if each.startswith(("AIRFLOW", "PIPES_"))]:
-        del os.environ[name]
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="pipes-bench-") as folder:
-        os.environ["PIPES_CACHE_DIR"] = str(Path(folder) / "user-cache")
-        for name in asked.names or BENCHMARKS:
-            rows += _measured(name, Path(folder) / name, asked.runs)
-    where = f"Python {platform.python_version()}, {os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}"
-    print_table(rows, f"medians of {asked.runs} interleaved runs; {where}")
-    return 0 if all(row.met for row in rows) else 1
+    if asked.runs < 1:
+        parser.error("--runs must be at least 1")
+    return asked
+
+
+def _isolate(folder: Path) -> None:
+    """Take away what the caller's shell would add to the figures; the commands inherit the rest."""
+    for name in list(os.environ):
+        if name.startswith(("AIRFLOW", "AWS_", "PIPES_")) or name == "PYTHONDONTWRITEBYTECODE":
+            del os.environ[name]
+    sys.dont_write_bytecode = False
+    os.environ["PIPES_CACHE_DIR"] = str(folder / "cache")
 
 
 def _measured(name: str, folder: Path, runs: int) -> list[Row]:
-    folder.mkdir(parents=True)
+    folder.mkdir()
     began = time.monotonic()
     print(f"{name} …", end=" ", file=sys.stderr, flush=True)
     rows = list(BENCHMARKS[name](folder, runs))
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     return rows
+
+
+def _machine() -> str:
+    python, airflow = platform.python_version(), importlib.metadata.version("apache-airflow")
+    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    return f"{machine}, Python {python}, Airflow {airflow}, {datetime.now(UTC):%Y-%m-%d}"
 
 
 if __name__ == "__main__":

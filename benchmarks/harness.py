@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import statistics
 import subprocess
@@ -22,7 +23,7 @@ class Row:
     """One line of the table.
 
     Attributes:
-        compared: What stands beside it, measured in the same run unless it says otherwise.
+        compared: What it stands beside: measured in the same run, or with an asterisk earlier.
         figure: The ratio or difference that the bar is about.
     """
 
@@ -35,6 +36,20 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Peers:
+    """What others were measured to take, the best of them first."""
+
+    figures: Mapping[str, float]
+
+    def told(self, ours: float) -> tuple[str, str]:
+        """Return the columns "compared with" and "figure"."""
+        best, figure = next(iter(self.figures.items()))
+        return ", ".join(f"{name} {each:g} *" for name, each in self.figures.items()), _times(
+            ours / figure, best
+        )
+
+
+@dataclass(frozen=True)
 class Spent:
     """What a process and its children took, in seconds."""
 
@@ -42,38 +57,33 @@ class Spent:
     wall: float
 
 
-def environment(**extra: str) -> dict[str, str]:
-    """Return the caller's variables, less those that keep imports from being compiled."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name != "PYTHONDONTWRITEBYTECODE" and not name.startswith(("AIRFLOW", "PIPES_"))
-    }
-    return {**kept, **extra}
-
-
-def spent(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None) -> Spent:
+def spent(command: Sequence[str], cwd: Path, variables: Mapping[str, str] | None = None) -> Spent:
     """Run a command to its end and return what it took, its children included.
 
     Raises:
         RuntimeError: it failed; a figure of a failed command says nothing.
     """
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=cwd, env=env or environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    _, said = process.stderr.read() if process.stderr else b"", b""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.stderr:
-        process.stderr.close()
-    if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} exited with {process.returncode}: {_.decode()[-2000:]}{said!r}")
-    return Spent(usage.ru_utime + usage.ru_stime, time.perf_counter() - began)
+    with (cwd / "output.log").open("w+") as output:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=cwd, env={**os.environ, **(variables or {})}, stdout=output, stderr=output
+        )
+        # Not wait(): the usage of this one child is wanted.
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            output.seek(0)
+            raise RuntimeError(
+                f"{' '.join(command)} exited with {process.returncode}:\n{output.read()[-2000:]}"
+            )
+    return Spent(usage.ru_utime + usage.ru_stime, wall)
 
 
 def cpu_of(function: Callable[[], object]) -> float:
     """Return the CPU seconds of this process that a call takes."""
+    # What others left behind is not collected at this one's expense.
+    gc.collect()
     began = time.process_time()
     function()
     return time.process_time() - began
@@ -88,33 +98,68 @@ def interleaved(runs: int, *measures: Callable[[], float]) -> list[float]:
     return [statistics.median(values) for values in taken]
 
 
-def at_most(
-    what: str, ours: float, bar: float, unit: str = "CPU s", compared: str = "", figure: str = ""
-) -> Row:
+def at_most(what: str, ours: float, bar: float, unit: str = "CPU s", peers: Peers | None = None) -> Row:
     """Return the row of a figure that must not pass a bar."""
-    return Row(what, f"{ours:.3f} {unit}", compared, figure or f"{ours / bar:.2f} × bar", f"≤ {bar:g} {unit}", ours <= bar)
+    compared, figure = peers.told(ours) if peers else ("", _times(ours / bar, "the bar"))
+    return Row(what, f"{ours:.3g} {unit}", compared, figure, f"≤ {bar:g} {unit}", ours <= bar)
+
+
+def ratio_at_most(what: str, ours: float, other: float, bar: float, unit: str, name: str) -> Row:
+    """Return the row of a figure that must not pass a multiple of another."""
+    ratio = ours / other
+    return Row(
+        what,
+        f"{ours:.3g} {unit}",
+        f"{name} {other:.3g} {unit}",
+        f"{ratio:.2f} x",
+        f"≤ {bar:.2f} x",
+        ratio <= bar,
+    )
+
+
+def more_at_most(
+    what: str, ours: float, other: float, bar: float, name: str, peers: Peers | None = None
+) -> Row:
+    """Return the row of seconds that must not pass others by more than ``bar``; they are told in ms."""
+    more, allowed = (ours - other) * 1000, bar * 1000
+    compared = f"{name} {other * 1000:.0f} ms"
+    if peers:
+        compared += f"; {peers.told(more)[0]}"
+    return Row(
+        what, f"{ours * 1000:.0f} ms", compared, f"{more:+.0f} ms", f"≤ {allowed:+.0f} ms", more <= allowed
+    )
 
 
 def print_table(rows: Sequence[Row], title: str) -> None:
     """Print the rows."""
-    table = Table(title=title, title_justify="left")
-    for heading in ("what", "ours", "compared with", "figure", "bar", "met"):
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption="* measured earlier, on the same kind of machine",
+        caption_justify="left",
+    )
+    for heading in ("what", "ours", "compared with", "ratio or difference", "bar", "met?"):
         table.add_column(heading)
     for row in rows:
         table.add_row(row.what, row.ours, row.compared, row.figure, row.bar, "yes" if row.met else "NO")
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
 
 
-def write_pipeline(folder: Path, steps: int, cache: bool = True) -> Path:
+def write_pipeline(folder: Path, steps: int, name: str = "", cache: bool = True) -> Path:
     """Write a project with one chain of no-op steps and return its file."""
+    name = name or f"chain_{steps}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pyproject.toml").touch()
-    file = folder / f"chain_{steps}.py"
+    file = folder / f"{name}.py"
     file.write_text(
         "from airflow_provider_pipes import pipeline, step\n\n\n"
         f"@step(cache={cache})\ndef noop(x: int) -> int:\n    return x\n\n\n"
-        f"@pipeline\ndef chain_{steps}(x: int = 1):\n"
+        f"@pipeline\ndef {name}(x: int = 1) -> None:\n"
         "    value = noop(x)\n"
         f"    for _ in range({steps - 1}):\n        value = noop(value)\n"
     )
     return file
+
+
+def _times(ratio: float, what: str) -> str:
+    return f"{ratio:.2f} x {what}"

@@ -6,8 +6,10 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.project import UserProject
 
@@ -25,6 +27,21 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "--update-golden is for people: where CI is set, golden files are only compared"
         )
+
+
+# Tests that share something expensive, or can't run beside each other, by where they are. The marker
+# xdist_group means this, and pytest-xdist 3.8 ignores it without a word under pytest 9.2.
+_TOGETHER = ("tests/airflow/", "tests/typing/", "tests/test_golden.py")
+
+
+class _Grouped(LoadScopeScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        return next((group for group in _TOGETHER if nodeid.startswith(group)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    return _Grouped(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture

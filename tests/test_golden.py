@@ -18,8 +18,6 @@ from airflow_provider_pipes.orchestrators.airflow.publish import Published, publ
 from tests.golden_files import GOLDEN, compile_all, pipelines
 from tests.project import UserProject
 
-pytestmark = pytest.mark.xdist_group("golden")
-
 RUFF = Path(sys.executable).with_name("ruff")
 REPOSITORY = Path(__file__).parents[1]
 

@@ -47,9 +47,10 @@ def airflow_key_problem(kind: str, name: str) -> str | None:
             f"{kind} name {name!r} holds {', '.join(map(repr, bad))}; Airflow takes letters, digits, "
             "'_', '-' and '.': rename it with name=…"
         )
-    if len(name.encode()) > AIRFLOW_KEY_MAX_BYTES:
+    size = len(name.encode())
+    if size > AIRFLOW_KEY_MAX_BYTES:
         return (
-            f"{kind} name {name[:40]!r}… has {len(name.encode())} bytes; the folders of Airflow's logs take at "
-            f"most {AIRFLOW_KEY_MAX_BYTES}: shorten it"
+            f"{kind} name {name[:40]!r}… has {size} bytes; the folders of Airflow's logs take at most "
+            f"{AIRFLOW_KEY_MAX_BYTES}: shorten it"
         )
     return None

@@ -55,12 +55,16 @@ def run_by_step_operator(
         raise
     manifest = launch.finished()
     if manifest is None:
-        raise StepOperatorError(
-            f"step {launch.plan.name!r}: step operator {step_operator.name!r} ended without an error, and "
-            f"the step left no result at {launch.storage.full_uri(launch.prefix)}; does `launch` wait for its "
-            "job, and does the job reach the artifact store?"
-        )
+        raise _no_result(launch, step_operator)
     return manifest
+
+
+def _no_result(launch: StepLaunch, step_operator: BaseStepOperator) -> StepOperatorError:
+    return StepOperatorError(
+        f"step {launch.plan.name!r}: step operator {step_operator.name!r} ended without an error, and "
+        f"the step left no result at {launch.storage.full_uri(launch.prefix)}; does `launch` wait for its "
+        "job, and does the job reach the artifact store?"
+    )
 
 
 def _asked_for(error: Exception) -> StepControl | None:

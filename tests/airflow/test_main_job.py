@@ -15,7 +15,8 @@ from tests.airflow.projects import Project
 from tests.airflow.rest import RestError
 from tests.airflow.running import RunningAirflow
 
-pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
+pytestmark = pytest.mark.airflow
+on_the_server = pytest.mark.xdist_group("airflow")
 
 PIPELINES = """
     from notes import note
@@ -97,6 +98,7 @@ def test_dags_test_runs_it_and_runs_it_again_from_the_cache(
     ]
 
 
+@on_the_server
 def test_it_runs_by_command_with_conf(running_airflow: RunningAirflow, project: Project) -> None:
     home, api, seed = running_airflow.home, running_airflow.api, random.randrange(10**6)
     api.unpause("job")
@@ -110,6 +112,7 @@ def test_it_runs_by_command_with_conf(running_airflow: RunningAirflow, project: 
         assert api.xcom_keys("job", "by-command", task) == ["return_value"]
 
 
+@on_the_server
 def test_it_runs_by_rest_with_a_token_and_hits_the_cache_when_it_runs_again(
     running_airflow: RunningAirflow, project: Project
 ) -> None:
@@ -128,6 +131,7 @@ def test_it_runs_by_rest_with_a_token_and_hits_the_cache_when_it_runs_again(
     assert all(each["cached_from"] for each in project.documents(f"runs/job/{again}/*/*/manifest.json"))
 
 
+@on_the_server
 def test_a_run_can_be_told_not_to_use_the_cache(running_airflow: RunningAirflow, project: Project) -> None:
     api, seed = running_airflow.api, random.randrange(10**6)
 
@@ -139,6 +143,7 @@ def test_a_run_can_be_told_not_to_use_the_cache(running_airflow: RunningAirflow,
     assert [each["cached_from"] for each in manifests] == [None] * 3
 
 
+@on_the_server
 def test_the_log_of_a_run_tells_what_came_out(running_airflow: RunningAirflow, project: Project) -> None:
     api = running_airflow.api
     run = api.run("job", {"seed": random.randrange(10**6), "size": 11})
@@ -149,6 +154,7 @@ def test_the_log_of_a_run_tells_what_came_out(running_airflow: RunningAirflow, p
     assert "error" not in log
 
 
+@on_the_server
 def test_a_value_that_does_not_fit_is_refused_with_its_name(
     running_airflow: RunningAirflow, project: Project
 ) -> None:
@@ -159,6 +165,7 @@ def test_a_value_that_does_not_fit_is_refused_with_its_name(
     assert refused.value.status == 400
 
 
+@on_the_server
 def test_a_schedule_starts_a_run_every_minute(running_airflow: RunningAirflow, project: Project) -> None:
     api = running_airflow.api
 

@@ -182,12 +182,15 @@ _number = itertools.count()
 
 
 @settings(
-    max_examples=2,
+    max_examples=1,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to shrink would take minutes
     suppress_health_check=list(HealthCheck),
 )
-@given(examples=st.lists(examples, min_size=25, max_size=25), tags=st.lists(airflow_texts, max_size=6))
+@given(
+    examples=st.lists(examples, min_size=40, max_size=40, unique_by=repr),
+    tags=st.lists(airflow_texts, max_size=6),
+)
 def test_arbitrary_texts_arrive_as_they_are(
     migrated_home: AirflowHome,
     tmp_path_factory: pytest.TempPathFactory,

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from mypy import api
 
-pytestmark = pytest.mark.xdist_group("mypy")
-
 SNIPPET = """
 from typing import Annotated, Any
 from airflow_provider_pipes import (

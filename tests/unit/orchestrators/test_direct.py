@@ -225,7 +225,7 @@ def test_any_run_name_stays_in_its_folder(project: UserProject, run_name: str) -
         project.run(run_name=run_name)
 
 
-@pytest.mark.parametrize("name", ["run.json", "end.json", "manifest.json", "..", "-x", "h-1"])
+@pytest.mark.parametrize("name", ["run.json", "end.json", "manifest.json", "...", "-x", "h-1"])
 def test_any_step_name_that_airflow_takes_runs(project: UserProject, name: str) -> None:
     text = "    @step(name={})\n    def one() -> int:\n        return 1\n\n"
     text += "    @pipeline\n    def p():\n        one()\n"
