@@ -25,6 +25,9 @@ _KNOWN_CLIENT_OPTIONS = frozenset({"region_name"})
 _PROFILE_FILES = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
 _CHUNK = 8 * 1024 * 1024
 
+# Named here, since inside the class "list" is a method.
+Names = list[str]
+
 # The process that made obstore's threads; they do not survive a fork.
 _started_in: int | None = None
 
@@ -140,7 +143,7 @@ class ObjectStorage(Storage):
         with self._explained("list", path):
             return self._listed(path)
 
-    def _listed(self, path: str) -> list[str]:
+    def _listed(self, path: str) -> Names:
         import obstore
 
         found = obstore.list_with_delimiter(self._client, f"{path}/" if path else None)
@@ -164,7 +167,9 @@ class ObjectStorage(Storage):
         with self._explained("download", path):
             names = self._below(path)
             for name in names or [path]:
-                self._fetch(name, local if name == path else local / checked_path(name.removeprefix(f"{path}/")))
+                # Keys may hold "..": the check keeps the copy below ``local``.
+                below = local / checked_path(name.removeprefix(f"{path}/")) if name != path else local
+                self._fetch(name, below)
 
     def _fetch(self, name: str, target: Path) -> None:
         import obstore
@@ -178,7 +183,7 @@ class ObjectStorage(Storage):
             for chunk in found.stream(min_chunk_size=_CHUNK):
                 file.write(chunk)
 
-    def _below(self, path: str) -> list[str]:
+    def _below(self, path: str) -> Names:
         import obstore
 
         return [each["path"] for page in obstore.list(self._client, f"{path}/") for each in page]
@@ -198,7 +203,8 @@ def _connect(bucket: str, prefix: str, options: Mapping[str, Any]) -> Any:
     global _started_in
     _started_in = os.getpid()
     config = {ours: options[theirs] for theirs, ours in _CREDENTIALS.items() if theirs in options}
-    endpoint = options.get("endpoint_url") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    named = (os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
+    endpoint = options.get("endpoint_url") or next(filter(None, named), None)
     if endpoint:
         config["endpoint"] = endpoint
     region = options.get("client_kwargs", {}).get("region_name")
