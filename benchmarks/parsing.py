@@ -8,6 +8,7 @@ import signal
 import statistics
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -76,6 +77,7 @@ def _parse_durations(home: AirflowHome, count: int) -> list[float]:
     with (home.path / "dag-processor.log").open("w") as log:
         process = subprocess.Popen(
             [*AIRFLOW, "dag-processor"],
+            cwd=home.path,
             env=home.environment | variables,
             stdout=log,
             stderr=log,
@@ -84,10 +86,18 @@ def _parse_durations(home: AirflowHome, count: int) -> list[float]:
     try:
         wait_until(parsed, f"a dag-processor with the log {log.name}", 120)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+        _end(process)
     fresh = sorted(durations.keys() - before.keys())
     return [durations[moment] for moment in fresh[1:]]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    # It now and then swallows the exception that its own handler raises, and goes on.
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        os.killpg(process.pid, sign)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(3)
+            return
 
 
 def _last_parse(home: AirflowHome) -> dict[str, float]:

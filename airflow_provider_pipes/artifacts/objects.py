@@ -80,7 +80,7 @@ class ObjectStorage(Storage):
         if self._pid != os.getpid():
             # Without the threads of its first process a request would wait for ever.
             raise ArtifactError(
-                f"the artifact store {self.uri!r} was opened before this process was forked: open it again here"
+                f"the artifact store {self.uri!r} was opened before this process was forked: open it again"
             )
         return self._store
 

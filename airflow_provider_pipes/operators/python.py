@@ -36,8 +36,6 @@ class StepPythonOperator(StepTaskMixin, PythonOperator):
         step_name: The step; the task's id by default.
     """
 
-    template_fields = (*PythonOperator.template_fields, "deployment_id", "step_name")
-
     _running = False
 
     def __init__(
@@ -50,7 +48,10 @@ class StepPythonOperator(StepTaskMixin, PythonOperator):
         step_name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(python_callable=_step_callable, show_return_value_in_logs=False, **kwargs)
+        # Airflow wraps each __init__ on the way up, and each wrapper copies the DAG's parameters to merge
+        # defaults: what ours has merged needs no second time. It is a tenth of a large file's parse.
+        stock = PythonOperator.__init__.__wrapped__  # type: ignore[attr-defined]
+        stock(self, python_callable=_step_callable, show_return_value_in_logs=False, **kwargs)
         self.deployment_id = deployment_id
         self.pipeline = pipeline
         self.store = store
