@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread, main_thread
+from threading import Event, Thread, main_thread
 
 import pytest
 
@@ -177,15 +177,25 @@ def test_what_is_not_healthy_in_time_is_stopped_again(tmp_path: Path) -> None:
 
 
 def test_a_user_who_gives_up_waiting_leaves_nothing_behind(tmp_path: Path) -> None:
+    ended = Event()
+
     def interrupt() -> None:
         while not (airflow.home / RECORD).exists():
             time.sleep(0.01)
+        # Again, as a user would: Python loses an interrupt that arrives while it collects an object.
         signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+        while not ended.wait(5):
+            signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
 
     airflow = stand_in(tmp_path, SLEEP)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        airflow.up(timeout=30)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            airflow.up(timeout=60)
+    finally:
+        ended.set()
+        signal.signal(signal.SIGINT, before)
     assert left_of(tmp_path) == []
 
 
