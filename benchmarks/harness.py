@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+_MET = {True: "yes", False: "NO", None: ""}
 PIPES = (sys.executable, "-m", "airflow_provider_pipes.cli.main")
 
 
@@ -25,6 +26,7 @@ class Row:
     Attributes:
         compared: What it stands beside: measured in the same run, or with an asterisk earlier.
         figure: The ratio or difference that the bar is about.
+        met: Whether the bar is met; None where there is none.
     """
 
     what: str
@@ -32,7 +34,7 @@ class Row:
     compared: str
     figure: str
     bar: str
-    met: bool
+    met: bool | None
 
 
 @dataclass(frozen=True)
@@ -118,16 +120,17 @@ def ratio_at_most(what: str, ours: float, other: float, bar: float, unit: str, n
 
 
 def more_at_most(
-    what: str, ours: float, other: float, bar: float, name: str, peers: Peers | None = None
+    what: str, ours: float, other: float, bar: float | None, name: str, peers: Peers | None = None
 ) -> Row:
     """Return the row of seconds that must not pass others by more than ``bar``; they are told in ms."""
-    more, allowed = (ours - other) * 1000, bar * 1000
+    more = (ours - other) * 1000
     compared = f"{name} {other * 1000:.0f} ms"
     if peers:
         compared += f"; {peers.told(more)[0]}"
-    return Row(
-        what, f"{ours * 1000:.0f} ms", compared, f"{more:+.0f} ms", f"≤ {allowed:+.0f} ms", more <= allowed
-    )
+    told = f"{ours * 1000:.0f} ms", compared, f"{more:+.0f} ms"
+    if bar is None:
+        return Row(what, *told, bar="", met=None)
+    return Row(what, *told, bar=f"≤ {bar * 1000:+.0f} ms", met=ours - other <= bar)
 
 
 def print_table(rows: Sequence[Row], title: str) -> None:
@@ -141,7 +144,7 @@ def print_table(rows: Sequence[Row], title: str) -> None:
     for heading in ("what", "ours", "compared with", "ratio or difference", "bar", "met?"):
         table.add_column(heading)
     for row in rows:
-        table.add_row(row.what, row.ours, row.compared, row.figure, row.bar, "yes" if row.met else "NO")
+        table.add_row(row.what, row.ours, row.compared, row.figure, row.bar, _MET[row.met])
     Console(width=None if sys.stdout.isatty() else 150).print(table)
 
 

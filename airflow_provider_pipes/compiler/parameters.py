@@ -84,6 +84,9 @@ def _spec(name: str, annotation: Any, default: Any) -> ParameterSpec:
             "str, None, Literal, list, dict[str, …], a TypedDict or a union of these, and convert in a step"
         )
     schema = json_schema(annotation)
+    if schema.get("title") == getattr(plain_annotation(annotation), "__name__", None):
+        # A class names itself there, and Airflow's form would show that in place of the parameter's name.
+        schema.pop("title", None)
     if default is inspect.Parameter.empty:
         return ParameterSpec(name=name, json_schema=schema, required=True)
     problem = _default_problem(default, schema)

@@ -49,8 +49,8 @@ class StepPythonOperator(StepTaskMixin, PythonOperator):
         **kwargs: Any,
     ) -> None:
         # Airflow wraps each __init__ on the way up, and each wrapper copies the DAG's parameters to merge
-        # defaults: what ours has merged needs no second time. It is a tenth of a large file's parse.
-        stock = PythonOperator.__init__.__wrapped__  # type: ignore[attr-defined]
+        # defaults: what ours has merged needs no second time (a tenth of what a large file takes to load).
+        stock = getattr(PythonOperator.__init__, "__wrapped__", PythonOperator.__init__)
         stock(self, python_callable=_step_callable, show_return_value_in_logs=False, **kwargs)
         self.deployment_id = deployment_id
         self.pipeline = pipeline

@@ -61,8 +61,8 @@ class Project:
         file.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
         return file
 
-    def try_to_deploy(self, *targets: str) -> subprocess.CompletedProcess[str]:
-        """Run `pipes deploy TARGETS…` and return what it answered."""
+    def try_to_deploy(self, *targets: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run `pipes deploy TARGETS…` with more environment variables, and return what it answered."""
         command = [sys.executable, "-m", "airflow_provider_pipes.cli.main", "deploy", *targets]
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PIPES_"))
@@ -70,15 +70,15 @@ class Project:
         return subprocess.run(
             [*command, "--dags-folder", str(self.home.dags_folder)],
             cwd=self.root,
-            env=environment,
+            env={**environment, **variables},
             capture_output=True,
             text=True,
             timeout=120,
         )
 
-    def deploy(self, *targets: str) -> None:
+    def deploy(self, *targets: str, **variables: str) -> None:
         """Run `pipes deploy TARGETS…`, which must succeed."""
-        done = self.try_to_deploy(*targets)
+        done = self.try_to_deploy(*targets, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def notes(self) -> list[list[Any]]:

@@ -122,6 +122,11 @@ def test_a_parameter_without_a_default_must_be_given() -> None:
         run_parameters((spec,), {})
 
 
+def test_a_form_shows_the_name_of_the_parameter_and_not_that_of_its_class() -> None:
+    assert "title" not in spec_of(Point, {"x": 1.0}).json_schema
+    assert spec_of(Annotated[int, Field(title="How many")], 1).json_schema["title"] == "How many"
+
+
 def test_a_parameter_without_an_annotation_takes_any_json() -> None:
     specs, problems = parameter_specs(made(default=[1, {"a": None}]))
     assert problems == []
