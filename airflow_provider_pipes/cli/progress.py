@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pipes.cli.terminal import Output, Part, duration, one_line
+from airflow_provider_pipes.errors import message_of
 from airflow_provider_pipes.models.documents import Manifest
 
 if TYPE_CHECKING:
@@ -179,6 +180,5 @@ class Progress:
 
 
 def _said(error: BaseException) -> str:
-    return one_line(
-        f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, _MESSAGE_LENGTH
-    )
+    text = message_of(error)
+    return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__, _MESSAGE_LENGTH)

@@ -14,7 +14,7 @@ import typer
 from airflow_provider_pipes.cli.failures import tell_interrupted
 from airflow_provider_pipes.cli.options import JsonFlag, StackOption, TargetArgument
 from airflow_provider_pipes.cli.terminal import ERR, OUT, Output, duration, print_json, stdout_kept_clean
-from airflow_provider_pipes.errors import ParameterError, PipesError
+from airflow_provider_pipes.errors import ParameterError, PipesError, RunError
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.artifacts.storage import Storage
@@ -84,6 +84,8 @@ class _Request:
         self.run_name = resume or run_name or new_run_name(self.pipeline.name)
         # Both are looked up before anything is written.
         self.record = runs.read_local_run(storage, self.pipeline.name, resume) if resume else None
+        if resume:
+            _refuse_running(storage, self.pipeline.name, resume)
         if self.record is None:
             runs.check_run_name(storage, self.pipeline.name, self.run_name)
 
@@ -136,6 +138,17 @@ class _Request:
     def resume_command(self, run_name: str) -> str:
         """Return the command that continues the run."""
         return f"pipes run {shlex.quote(self.session.text)} --resume {shlex.quote(run_name)}"
+
+
+def _refuse_running(storage: Storage, pipeline: str, run_name: str) -> None:
+    from airflow_provider_pipes.runtime.history import History
+
+    found = History(storage).run(run_name, pipeline)
+    if found.state == "running":
+        raise RunError(
+            f"run {run_name!r} is still running in process {found.record.pid}: wait for it or end it, "
+            "then --resume"
+        )
 
 
 def _same(one: Any, other: Any) -> bool:

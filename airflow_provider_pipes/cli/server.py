@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +45,7 @@ def up(
     OUT.line(f"  password  in {address.password_file}")
     OUT.line(f"  DAGs      {airflow.dags_folder}")
     OUT.line(f"  log       {airflow.log_file}")
+    OUT.line(f"  commands  export AIRFLOW_HOME={shlex.quote(str(airflow.home))}; airflow dags list")
 
 
 def down(home: HomeOption = None, stack: StackOption = None) -> None:

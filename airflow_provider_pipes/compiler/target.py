@@ -98,8 +98,10 @@ def _pipeline(module: ModuleType, name: str, text: str) -> Pipeline[...]:
     if not name:
         if len(own) == 1:
             return next(iter(own.values()))
-        said = f"it has: {', '.join(own)}" if own else "decorate a function with @pipeline"
-        raise TargetError(f"{text!r} names no pipeline; {said}")
+        if own:
+            choices = " or ".join(f"{text.rstrip(':')}:{each}" for each in own)
+            raise TargetError(f"{text!r} holds {len(own)} pipelines; name one: {choices}")
+        raise TargetError(f"{text!r} holds no pipeline; decorate a function with @pipeline")
     if name in pipelines:
         return pipelines[name]
     known = f"{module.__name__!r} has: {', '.join(own) or 'no pipeline'}"

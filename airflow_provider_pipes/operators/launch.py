@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pipes.artifacts.credentials import open_store
-from airflow_provider_pipes.errors import RunError
+from airflow_provider_pipes.errors import ParameterError, RunError
 from airflow_provider_pipes.models.canonical import content_hash
 from airflow_provider_pipes.models.documents import Manifest, RunRecord
 from airflow_provider_pipes.models.parameters import coerce
@@ -181,4 +181,9 @@ def _use_cache(context: Context) -> bool:
     instance: Any = context["ti"]
     conf = getattr(context["dag_run"], "conf", None) or {}
     cleared = instance.max_tries > (instance.task.retries or 0)
-    return conf.get("pipes_cache") is not False and not cleared
+    wanted = conf.get("pipes_cache", True)
+    if not isinstance(wanted, bool):
+        raise ParameterError(
+            f"pipes_cache in this run's conf is {wanted!r}; expected true or false, without quotes"
+        )
+    return wanted and not cleared

@@ -10,6 +10,7 @@ from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, RunFaile
 from airflow_provider_pipes.models.documents import Manifest, RunRecord
 from airflow_provider_pipes.models.paths import run_folder
 from airflow_provider_pipes.orchestrators.execution import run_by_step_operator, run_in_process
+from airflow_provider_pipes.orchestrators.isolation import process_kept
 from airflow_provider_pipes.orchestrators.limits import StepTimeout, time_limit
 from airflow_provider_pipes.runtime import runs
 from airflow_provider_pipes.runtime.launch import StepLaunch
@@ -80,7 +81,9 @@ class DirectRun:
             except SkipStep as skip:
                 self._skip(step.name, str(skip) or "the step asked for it")
                 return None
-            except (Exception, StepTimeout) as error:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # pytest and asyncio have some that are no Exception
                 if attempt > retries or isinstance(error, FailWithoutRetry):
                     self._fail(step.name, error)
                 wait = retry_wait(step.task, attempt)
@@ -112,7 +115,8 @@ class DirectRun:
 
     def _run(self, step: StepSpec, launch: StepLaunch) -> Manifest:
         if step.step_operator is None:
-            return run_in_process(launch)
+            with process_kept():
+                return run_in_process(launch)
         operator = step_operator_of(self.stack, step.step_operator)
         return run_by_step_operator(launch, operator, self.submission.store_connection_id)
 
@@ -132,7 +136,7 @@ class DirectRun:
         self.submission.listener.step_failed(step, error)
         said = str(error) if isinstance(error, PipesError) else f"{type(error).__name__}: {message_of(error)}"
         raise RunFailedError(
-            f"step {step!r} failed: {said}\nmend it and continue with --resume {self.record.run_name}"
+            f"step {step!r} failed: {said}\nfix it and continue with --resume {self.record.run_name}"
         ) from error
 
     def end(self, state: str) -> None:

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_pipes.errors import ArtifactError, PipesError, RunNotFoundError, SchemaVersionError
@@ -152,11 +152,35 @@ class History:
         record = folder.record
         ending = self._ending(folder)
         steps = tuple(self._steps(folder, ending)) if with_steps else ()
+        if record.origin != "local":
+            steps = self._with_skips(folder, steps)
         if record.origin == "local":
             return RunHistory(record, ending.state or _unended(record), ending.ended, steps)
         ends = [each.manifest.started + each.manifest.seconds for each in steps if each.manifest]
         ends += [each.failures[-1].started + each.failures[-1].seconds for each in steps if each.failures]
         return RunHistory(record, _airflow_state(steps), max(ends, default=None), steps)
+
+    def _with_skips(self, folder: _RunFolder, steps: tuple[StepHistory, ...]) -> tuple[StepHistory, ...]:
+        """Mark what Airflow skips without starting it: the steps after a skipped one."""
+        plan = self._plan(folder)
+        skipped: set[str] = {step.name for step in steps if step.state == "skipped"}
+        if plan is None or not skipped:
+            return steps
+        found = []
+        for step in steps:
+            before = [name for name in plan.step(step.name).upstream if name in skipped]
+            if step.state == "not_run" and before:
+                skipped.add(step.name)
+                step = replace(step, state="skipped", why=f"step {before[0]!r} before it was skipped")
+            found.append(step)
+        return tuple(found)
+
+    def _plan(self, folder: _RunFolder) -> DeploymentPlan | None:
+        try:
+            return DeploymentPlan.load(self._storage, folder.record.deployment_id)
+        except PipesError as error:
+            logger.warning("the deployment of run %s can't be read: %s", folder.record.run_name, error)
+            return None
 
     def _ending(self, folder: _RunFolder) -> _Ending:
         if folder.record.origin != "local" or _END not in folder.names:
@@ -185,11 +209,8 @@ class History:
                 yield found
 
     def _step_names(self, folder: _RunFolder) -> list[str]:
-        try:
-            return DeploymentPlan.load(self._storage, folder.record.deployment_id).step_names()
-        except PipesError as error:
-            logger.warning("the deployment of run %s can't be read: %s", folder.record.run_name, error)
-            return [name for name in folder.names if not name.endswith(".json")]
+        plan = self._plan(folder)
+        return plan.step_names() if plan else [name for name in folder.names if not name.endswith(".json")]
 
     def _step(self, folder: _RunFolder, name: str, segment: str) -> StepHistory | None:
         path = f"{folder.path}/{segment}"
@@ -255,4 +276,14 @@ def _unended(record: RunRecord) -> str:
         return "interrupted"
     except (OSError, OverflowError):
         return "running"
-    return "running" if record.pid > 0 else "unfinished"
+    if record.pid <= 0:
+        return "unfinished"
+    return "interrupted" if _began(record.pid) > record.started + 1 else "running"
+
+
+def _began(pid: int) -> float:
+    """Return when a process began, so that a recycled number is not taken for the run's; 0 if unknown."""
+    try:
+        return os.stat(f"/proc/{pid}").st_ctime
+    except OSError:
+        return 0.0

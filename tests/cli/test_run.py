@@ -191,6 +191,20 @@ def test_resume_takes_the_parameters_that_the_run_began_with(flaky: Project) -> 
     assert flaky.pipes("run", "flow.py:flaky", "--resume", "r", "-p", "text=a").code == 0
 
 
+def test_a_run_that_goes_on_is_not_resumed(flaky: Project) -> None:
+    command = flaky.command("run", "flow.py:slow", "--run-name", "r")
+    with subprocess.Popen(
+        command, cwd=flaky.root, env=flaky.environment(), stdout=subprocess.DEVNULL
+    ) as going:
+        deadline = time.monotonic() + 60
+        while not (flaky.root / "waiting").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        refused = flaky.pipes("run", "flow.py:slow", "--resume", "r")
+        going.kill()
+    assert refused.code == 9
+    assert f"run 'r' is still running in process {going.pid}" in refused.err
+
+
 def test_retries_and_skips_are_shown_and_found_again(flaky: Project) -> None:
     done = flaky.pipes("run", "flow.py:mixed", "--run-name", "r")
     assert done.code == 0, done.err

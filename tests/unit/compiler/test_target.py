@@ -83,20 +83,20 @@ def test_a_target_that_is_not_there_is_told(project: UserProject, text: str, why
 
 def test_a_file_with_several_pipelines_needs_a_name(project: UserProject) -> None:
     project.write("flow.py", ONE + "\n    @pipeline\n    def other():\n        load()\n", header=True)
-    with pytest.raises(TargetError, match="names no pipeline; it has: training, other"):
+    with pytest.raises(TargetError, match=r"holds 2 pipelines; name one: .*:training or .*:other"):
         load_target("flow.py", project.root)
 
 
 def test_a_file_without_a_pipeline_says_what_to_do(project: UserProject) -> None:
     project.write("flow.py", "x = 1\n")
-    with pytest.raises(TargetError, match="names no pipeline; decorate a function with @pipeline"):
+    with pytest.raises(TargetError, match="holds no pipeline; decorate a function with @pipeline"):
         load_target("flow.py", project.root)
 
 
 def test_a_pipeline_imported_from_another_module_counts_only_by_its_name(project: UserProject) -> None:
     project.write("flow.py", ONE, header=True)
     project.write("main.py", "from flow import training\n")
-    with pytest.raises(TargetError, match="names no pipeline"):
+    with pytest.raises(TargetError, match="holds no pipeline"):
         load_target("main.py", project.root)
     assert load_target("main.py:training", project.root).pipeline.source == "flow:training"
 

@@ -109,7 +109,7 @@ def test_a_retry_succeeds_and_waits_between(project: UserProject) -> None:
 def test_retries_end(project: UserProject) -> None:
     flaky(project, 9, ", retries=1")
     with pytest.raises(
-        RunFailedError, match=r"step 'second' failed: ValueError: try 1\nmend it .* --resume one"
+        RunFailedError, match=r"step 'second' failed: ValueError: try 1\nfix it .* --resume one"
     ) as caught:
         project.run(run_name="one")
     assert project.listener.ran() == ["first", "second", "second"]

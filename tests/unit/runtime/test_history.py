@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,13 @@ STEPS = ("load", "train/é")
 class Store:
     """An artifact store with one deployment, to put runs into."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, chained: bool = False) -> None:
         self.storage = LocalStorage(root)
         self.history = History(self.storage)
-        steps = tuple(StepSpec(name=name, source="m:f", code_hash="0" * 64) for name in STEPS)
+        steps = tuple(
+            StepSpec(name=name, source="m:f", code_hash="0" * 64, upstream=STEPS[:index] if chained else ())
+            for index, name in enumerate(STEPS)
+        )
         deployment = PipelineDeployment(
             pipeline=PipelineConfig(name="p", source="m:p"),
             step_specs=steps,
@@ -105,6 +109,20 @@ def test_a_run_of_airflow_is_as_its_steps_are(store: Store) -> None:
     assert [step.name for step in run.steps] == list(STEPS)
 
 
+def test_what_airflow_skips_without_starting_it_is_skipped_here_too(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", chained=True)
+    record = store.run("manual__1")
+    store.failure(record, STEPS[0], "t", reason="skipped")
+    assert store.states(record) == ["skipped", "skipped"]
+    run = store.history.run("manual__1")
+    assert (run.state, run.steps[1].why) == ("success", "step 'load' before it was skipped")
+
+
+def test_a_recycled_process_number_is_not_the_run(store: Store) -> None:
+    record = store.run("r", started=100.0, origin="local", host=socket.gethostname(), pid=os.getpid())
+    assert store.history.run(record.run_name).state == "interrupted"
+
+
 def test_of_several_tokens_the_newest_result_counts(store: Store) -> None:
     record = store.run("r")
     store.manifest(record, STEPS[0], "zzz", started=101.0)
@@ -135,7 +153,7 @@ def test_a_failure_says_why_there_is_no_result(store: Store, reason: str, state:
 
 
 def test_a_local_run_has_the_results_of_its_own_tokens_only(store: Store) -> None:
-    record = store.run("r", origin="local", pid=os.getpid(), host=socket.gethostname())
+    record = store.run("r", started=time.time(), origin="local", pid=os.getpid(), host=socket.gethostname())
     store.manifest(record, STEPS[0], "somebody-elses", started=900.0)
     assert store.states(record) == ["not_run", "not_run"]
     store.manifest(record, STEPS[0], local_token(record, STEPS[0]))
@@ -145,7 +163,7 @@ def test_a_local_run_has_the_results_of_its_own_tokens_only(store: Store) -> Non
 
 def test_a_local_run_without_an_end_is_as_its_process_is(store: Store) -> None:
     here: dict[str, Any] = {"origin": "local", "host": socket.gethostname()}
-    store.run("mine", pid=os.getpid(), **here)
+    store.run("mine", started=time.time(), pid=os.getpid(), **here)
     # A process id beyond any that Linux gives.
     store.run("gone", pid=2**22 + 1, **here)
     store.run("odd", pid=0, **here)
