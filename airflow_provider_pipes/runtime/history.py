@@ -276,14 +276,4 @@ def _unended(record: RunRecord) -> str:
         return "interrupted"
     except (OSError, OverflowError):
         return "running"
-    if record.pid <= 0:
-        return "unfinished"
-    return "interrupted" if _began(record.pid) > record.started + 1 else "running"
-
-
-def _began(pid: int) -> float:
-    """Return when a process began, so that a recycled number is not taken for the run's; 0 if unknown."""
-    try:
-        return os.stat(f"/proc/{pid}").st_ctime
-    except OSError:
-        return 0.0
+    return "running" if record.pid > 0 else "unfinished"

@@ -118,11 +118,6 @@ def test_what_airflow_skips_without_starting_it_is_skipped_here_too(tmp_path: Pa
     assert (run.state, run.steps[1].why) == ("success", "step 'load' before it was skipped")
 
 
-def test_a_recycled_process_number_is_not_the_run(store: Store) -> None:
-    record = store.run("r", started=100.0, origin="local", host=socket.gethostname(), pid=os.getpid())
-    assert store.history.run(record.run_name).state == "interrupted"
-
-
 def test_of_several_tokens_the_newest_result_counts(store: Store) -> None:
     record = store.run("r")
     store.manifest(record, STEPS[0], "zzz", started=101.0)
