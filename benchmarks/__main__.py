@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m benchmarks [NAME …] [--runs N] [--quick]``."""
+"""Run the benchmarks: ``python -m benchmarks [NAME …] [--runs N] [--quick] [--markdown]``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.closures import closures
 from benchmarks.compiling import compiling
 from benchmarks.deploying import deploying
-from benchmarks.harness import Row, print_table
+from benchmarks.harness import Row, print_markdown, print_table
 from benchmarks.parsing import parsing
 from benchmarks.running import running
 from benchmarks.starting import starting
@@ -40,7 +40,8 @@ def main() -> int:
         _isolate(Path(folder))
         for name in asked.names or BENCHMARKS:
             rows += _measured(name, Path(folder) / name, runs)
-    print_table(rows, f"medians of {runs} interleaved runs; {_machine()}")
+    show = print_markdown if asked.markdown else print_table
+    show(rows, f"medians of {runs} interleaved runs; {_machine()}")
     return 1 if any(row.met is False for row in rows) else 0
 
 
@@ -49,6 +50,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; all by default")
     parser.add_argument("--runs", type=int, default=15, help="interleaved runs of each (default: 15)")
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK} runs: a look, not a measurement")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the table as docs/benchmarks.md has it"
+    )
     asked = parser.parse_args()
     unknown = [name for name in asked.names if name not in BENCHMARKS]
     if unknown:

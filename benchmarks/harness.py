@@ -15,6 +15,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+_HEADINGS = ["what", "ours", "compared with", "ratio or difference", "bar", "met?"]
+_CAPTION = "* measured earlier, on the same kind of machine"
 _MET = {True: "yes", False: "NO", None: ""}
 PIPES = (sys.executable, "-m", "airflow_provider_pipes.cli.main")
 
@@ -134,18 +136,25 @@ def more_at_most(
 
 
 def print_table(rows: Sequence[Row], title: str) -> None:
-    """Print the rows."""
-    table = Table(
-        title=title,
-        title_justify="left",
-        caption="* measured earlier, on the same kind of machine",
-        caption_justify="left",
-    )
-    for heading in ("what", "ours", "compared with", "ratio or difference", "bar", "met?"):
+    """Print the rows for a person at a terminal."""
+    table = Table(title=title, title_justify="left", caption=_CAPTION, caption_justify="left")
+    for heading in _HEADINGS:
         table.add_column(heading)
     for row in rows:
-        table.add_row(row.what, row.ours, row.compared, row.figure, row.bar, _MET[row.met])
+        table.add_row(*_cells(row))
     Console(width=None if sys.stdout.isatty() else 150).print(table)
+
+
+def print_markdown(rows: Sequence[Row], title: str) -> None:
+    """Print the rows for docs/benchmarks.md."""
+    lines = [_HEADINGS, ["---"] * len(_HEADINGS), *map(_cells, rows)]
+    print(f"{title[0].upper()}{title[1:]}.\n")
+    text = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    print(f"{text}\n\n{_CAPTION}".replace("*", r"\*"))
+
+
+def _cells(row: Row) -> list[str]:
+    return [row.what, row.ours, row.compared, row.figure, row.bar, _MET[row.met]]
 
 
 def write_pipeline(folder: Path, steps: int, name: str = "", cache: bool = True) -> Path:

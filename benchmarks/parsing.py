@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
-import statistics
 import subprocess
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.airflow_home import AIRFLOW, AirflowHome, wait_until
-from benchmarks.harness import PIPES, Row, ratio_at_most, spent, write_pipeline
+from benchmarks.harness import PIPES, Row, interleaved, ratio_at_most, spent, write_pipeline
 
-_PARSES = 3
+_PACE = {
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "0",
+    "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+}
 _HAND_WRITTEN = """\
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, Param
@@ -45,12 +46,9 @@ def parsing(folder: Path, runs: int) -> Iterator[Row]:
         file = write_pipeline(folder / "project", tasks)
         spent([*PIPES, "deploy", file.name, "--dags-folder", str(ours.dags)], file.parent)
         write_by_hand(stock.dags / f"chain_{tasks}.py", tasks)
-        taken: dict[AirflowHome, list[float]] = {ours: [], stock: []}
-        for _ in range(math.ceil(runs / _PARSES)):
-            for home, durations in taken.items():
-                durations += _parse_durations(home, _PARSES)
-        mine, theirs = (statistics.median(durations) for durations in taken.values())
-        yield ratio_at_most(f"dag-processor, {tasks:,} tasks", mine, theirs, 1.10, "s", "by hand")
+        with _processor(ours) as mine, _processor(stock) as theirs:
+            seconds, other = interleaved(runs, mine, theirs)
+        yield ratio_at_most(f"dag-processor, {tasks:,} tasks", seconds, other, 1.10, "s", "by hand")
 
 
 def write_by_hand(path: Path, tasks: int) -> None:
@@ -61,46 +59,53 @@ def write_by_hand(path: Path, tasks: int) -> None:
     path.write_text(_HAND_WRITTEN.format(dag_id=path.stem) + "\n".join([*lines, "", *edges, ""]))
 
 
-def _parse_durations(home: AirflowHome, count: int) -> list[float]:
-    """Start a dag-processor and return its Last Runtime for some parses after the first one."""
-    before = _last_parse(home)
-    durations: dict[str, float] = {}
-
-    def parsed() -> bool:
-        durations.update(_last_parse(home))
-        return len(durations.keys() - before.keys()) > count
-
-    variables = {
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "0",
-        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-    }
+@contextmanager
+def _processor(home: AirflowHome) -> Iterator[Callable[[], float]]:
+    """Start a dag-processor, and stop its clock but for the calls that return its Last Runtime."""
     with (home.path / "dag-processor.log").open("w") as log:
         process = subprocess.Popen(
             [*AIRFLOW, "dag-processor"],
             cwd=home.path,
-            env=home.environment | variables,
+            env=home.environment | _PACE,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+
+    def last_runtime() -> float:
+        os.killpg(process.pid, signal.SIGCONT)
+        # The first one may have been under way while the processor was stopped.
+        seconds, _ = _next_parse(home, _next_parse(home, _last_parse(home)))
+        os.killpg(process.pid, signal.SIGSTOP)
+        return seconds
+
     try:
-        wait_until(parsed, f"a dag-processor with the log {log.name}", 120)
+        last_runtime()
+        yield last_runtime
     finally:
         _end(process)
-    fresh = sorted(durations.keys() - before.keys())
-    return [durations[moment] for moment in fresh[1:]]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     # It now and then swallows the exception that its own handler raises, and goes on.
     for sign in (signal.SIGTERM, signal.SIGKILL):
         os.killpg(process.pid, sign)
+        os.killpg(process.pid, signal.SIGCONT)
         with suppress(subprocess.TimeoutExpired):
             process.wait(3)
             return
 
 
-def _last_parse(home: AirflowHome) -> dict[str, float]:
-    return dict(
-        home.rows("SELECT last_parsed_time, last_parse_duration FROM dag WHERE last_parse_duration > 0")
-    )
+_Parse = tuple[float, str]
+
+
+def _next_parse(home: AirflowHome, last: _Parse) -> _Parse:
+    wait_until(lambda: _last_parse(home) != last, f"a parse by {home.path}", 120)
+    return _last_parse(home)
+
+
+def _last_parse(home: AirflowHome) -> _Parse:
+    query = "SELECT last_parse_duration, last_parsed_time FROM dag WHERE last_parse_duration > 0"
+    for seconds, moment in home.rows(query):
+        return seconds, moment
+    return 0.0, ""

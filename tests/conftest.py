@@ -34,8 +34,17 @@ def pytest_configure(config: pytest.Config) -> None:
 _TOGETHER = ("tests/airflow/", "tests/typing/", "tests/test_golden.py")
 
 
+# Of tests/airflow, these share no server with the others, and need not wait for them.
+_APART = tuple(
+    f"tests/airflow/test_{name}.py"
+    for name in ("dag_test", "generated_files", "parameters", "store_connection", "texts")
+)
+
+
 class _Grouped(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(_APART):
+            return nodeid.partition("::")[0]
         return next((group for group in _TOGETHER if nodeid.startswith(group)), nodeid)
 
 

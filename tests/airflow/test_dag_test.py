@@ -1,4 +1,4 @@
-"""Generated DAGs under ``dag.test()``: several projects in one process, failures, equal run ids."""
+"""Generated DAGs without a server: `airflow dags test`, and ``dag.test()`` of several in one process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from tests.airflow.harness import AirflowHome
 from tests.airflow.projects import Project
+from tests.airflow.test_main_job import PIPELINES, assert_holds_references_only
 
 pytestmark = pytest.mark.airflow
 
@@ -108,6 +109,26 @@ RUN_AT = """
     run = bag.dags[sys.argv[1]].test(logical_date=parse(sys.argv[2]), run_after=parse(sys.argv[3]))
     assert run.state == "success", run.state
 """
+
+
+def test_dags_test_runs_it_and_runs_it_again_from_the_cache(
+    airflow_home: AirflowHome, tmp_path: Path
+) -> None:
+    project = Project(tmp_path / "project", airflow_home)
+    project.write("jobs.py", PIPELINES)
+    project.deploy("jobs.py:job")
+
+    first = airflow_home.dags_test("job", {"size": 2_000_000}).check()
+
+    assert project.notes() == [["load", 2_000_000, 3], ["measure", 2_000_000, 3], ["report", 1_000_000.0]]
+    for task in first.tasks.values():
+        assert_holds_references_only(task.xcoms)
+    second = airflow_home.dags_test("job", {"size": 2_000_000}).check()
+    assert len(project.notes()) == 3
+    assert second.log.count("Cache hit") == 3
+    assert [each["sha256"] for each in second.xcom("load").values()] == [
+        each["sha256"] for each in first.xcom("load").values()
+    ]
 
 
 def test_projects_with_equally_named_modules_run_their_own_code_in_one_process(

@@ -1,22 +1,20 @@
-"""A pipeline from its file to finished runs: by command, by REST, on a schedule."""
+"""A pipeline from its file to finished runs on a running Airflow: by command, by REST, on a schedule."""
 
 from __future__ import annotations
 
 import json
 import random
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.airflow.harness import AirflowHome, wait_until
+from tests.airflow.harness import wait_until
 from tests.airflow.projects import Project
 from tests.airflow.rest import RestError
 from tests.airflow.running import RunningAirflow
 
-pytestmark = pytest.mark.airflow
-on_the_server = pytest.mark.xdist_group("airflow")
+pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
 
 PIPELINES = """
     from notes import note
@@ -78,27 +76,6 @@ def assert_holds_references_only(xcoms: Mapping[str, Any]) -> None:
     assert "xxxx" not in json.dumps(outputs)
 
 
-def test_dags_test_runs_it_and_runs_it_again_from_the_cache(
-    airflow_home: AirflowHome, tmp_path: Path
-) -> None:
-    project = Project(tmp_path / "project", airflow_home)
-    project.write("jobs.py", PIPELINES)
-    project.deploy("jobs.py:job")
-
-    first = airflow_home.dags_test("job", {"size": 2_000_000}).check()
-
-    assert project.notes() == [["load", 2_000_000, 3], ["measure", 2_000_000, 3], ["report", 1_000_000.0]]
-    for task in first.tasks.values():
-        assert_holds_references_only(task.xcoms)
-    second = airflow_home.dags_test("job", {"size": 2_000_000}).check()
-    assert len(project.notes()) == 3
-    assert second.log.count("Cache hit") == 3
-    assert [each["sha256"] for each in second.xcom("load").values()] == [
-        each["sha256"] for each in first.xcom("load").values()
-    ]
-
-
-@on_the_server
 def test_it_runs_by_command_with_conf(running_airflow: RunningAirflow, project: Project) -> None:
     home, api, seed = running_airflow.home, running_airflow.api, random.randrange(10**6)
     api.unpause("job")
@@ -112,7 +89,6 @@ def test_it_runs_by_command_with_conf(running_airflow: RunningAirflow, project: 
         assert api.xcom_keys("job", "by-command", task) == ["return_value"]
 
 
-@on_the_server
 def test_it_runs_by_rest_with_a_token_and_hits_the_cache_when_it_runs_again(
     running_airflow: RunningAirflow, project: Project
 ) -> None:
@@ -131,7 +107,6 @@ def test_it_runs_by_rest_with_a_token_and_hits_the_cache_when_it_runs_again(
     assert all(each["cached_from"] for each in project.documents(f"runs/job/{again}/*/*/manifest.json"))
 
 
-@on_the_server
 def test_a_run_can_be_told_not_to_use_the_cache(running_airflow: RunningAirflow, project: Project) -> None:
     api, seed = running_airflow.api, random.randrange(10**6)
 
@@ -143,7 +118,6 @@ def test_a_run_can_be_told_not_to_use_the_cache(running_airflow: RunningAirflow,
     assert [each["cached_from"] for each in manifests] == [None] * 3
 
 
-@on_the_server
 def test_the_log_of_a_run_tells_what_came_out(running_airflow: RunningAirflow, project: Project) -> None:
     api = running_airflow.api
     run = api.run("job", {"seed": random.randrange(10**6), "size": 11})
@@ -154,7 +128,6 @@ def test_the_log_of_a_run_tells_what_came_out(running_airflow: RunningAirflow, p
     assert "error" not in log
 
 
-@on_the_server
 def test_a_value_that_does_not_fit_is_refused_with_its_name(
     running_airflow: RunningAirflow, project: Project
 ) -> None:
@@ -165,7 +138,6 @@ def test_a_value_that_does_not_fit_is_refused_with_its_name(
     assert refused.value.status == 400
 
 
-@on_the_server
 def test_a_schedule_starts_a_run_every_minute(running_airflow: RunningAirflow, project: Project) -> None:
     api = running_airflow.api
 

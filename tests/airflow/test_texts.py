@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from tests.airflow.harness import AirflowHome, DagRunRequest
 from tests.airflow.projects import Project
-from tests.airflow.running import RunningAirflow
 from tests.unit.orchestrators.dag_files import json_values, texts
 
 pytestmark = pytest.mark.airflow
@@ -208,6 +207,7 @@ NAMES = (
     *("a.sh", "b.md", "class", "None", "dag", "DAG", "step", "1st", "...", "__", "-", "x" * 247),
     *("StepPythonOperator", "A", "a", "a.b-c", "self", "import"),
 )
+# Airflow's API client within `dags test` can't send these; test_triggered runs them.
 FOREIGN_NAMES = ("été", "漢字", "é" * 123, "_é.md")
 BAD_NAMES = (
     "",
@@ -254,20 +254,6 @@ def test_names_that_airflow_takes_work(airflow_home: AirflowHome, tmp_path: Path
     assert run.check().states == dict.fromkeys(NAMES, "success")
     before: list[list[str]] = [[], *([name] for name in NAMES)]
     assert project.noted("takes") == [list(each) for each in zip(NAMES, before, strict=False)]
-
-
-# Airflow's API client within `dags test` can't send these; the one of a worker can.
-@pytest.mark.xdist_group("airflow")
-def test_names_in_other_scripts_work(running_airflow: RunningAirflow, tmp_path: Path) -> None:
-    project = Project(tmp_path / "project", running_airflow.home)
-    text = NAMED.replace("NAMES", repr(FOREIGN_NAMES)).replace("def names", "def foreign_names")
-    project.write("names.py", text)
-    project.deploy("names.py:foreign_names")
-
-    run = running_airflow.api.run("foreign_names")
-
-    assert running_airflow.api.states("foreign_names", run) == dict.fromkeys(FOREIGN_NAMES, "success")
-    assert [name for name, _ in project.noted("takes")] == list(FOREIGN_NAMES)
 
 
 def test_names_that_airflow_does_not_take_are_all_told_and_nothing_is_written(
