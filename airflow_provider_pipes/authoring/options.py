@@ -6,7 +6,6 @@ step container does not import.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -89,8 +88,10 @@ def check_option_names(where: str, options: Mapping[str, Any], known: frozenset[
     unknown = [name for name in options if name not in known]
     if not unknown:
         return
+    from difflib import get_close_matches
+
     said = []
     for name in unknown:
-        near = difflib.get_close_matches(name, known, n=1)
+        near = get_close_matches(name, known, n=1)
         said.append(f"{name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
     raise AuthoringError(f"{where} has no option {', '.join(said)}; it takes: {', '.join(sorted(known))}")

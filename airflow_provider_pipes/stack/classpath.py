@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -69,7 +68,9 @@ def missing_import(error: ImportError) -> str:
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """Return " (did you mean …?)" where ``known`` has a name like ``name``, and nothing where it has none."""
-    close = difflib.get_close_matches(name, known, n=1)
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
