@@ -123,7 +123,7 @@ def _print_head(run: RunHistory) -> None:
     OUT.line(f"  started     {_moment(record.started)} ({record.origin}, host {record.host})")
     OUT.line(f"  deployment  {record.deployment_id}")
     for name, value in record.parameters.items():
-        OUT.line(f"  parameter   {name} = {json.dumps(value)}")
+        OUT.line(f"  parameter   {name} = {json.dumps(value, ensure_ascii=False)}")
     OUT.line()
 
 
