@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from airflow_provider_pipes.cli import deploy, graph, run, runs, server
+from airflow_provider_pipes.cli import components, deploy, doctor, graph, init, run, runs, server, stacks
 from airflow_provider_pipes.cli.failures import tell, tell_bug, tell_interrupted
 from airflow_provider_pipes.cli.terminal import prepare_streams
 from airflow_provider_pipes.errors import PipesError
+from airflow_provider_pipes.stack.enums import StackComponentType
 from airflow_provider_pipes.version import __version__
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="Look at runs, local ones and Airflow's.", no_args_is_help=True)
 
+app.command()(init.init)
 app.command()(run.run)
 app.command()(deploy.deploy)
 app.command()(deploy.undeploy)
@@ -34,6 +36,10 @@ runs_app.command("show")(runs.show_run)
 app.command()(server.up)
 app.command()(server.down)
 app.command()(server.status)
+app.command()(doctor.doctor)
+app.add_typer(stacks.stack_app, name="stack")
+for _kind in StackComponentType:
+    app.add_typer(components.component_commands(_kind), name=_kind.value.replace("_", "-"))
 
 
 def _print_version(wanted: bool) -> None:
@@ -52,11 +58,11 @@ def _pipes(
     pass
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code."""
+def main(arguments: Sequence[str] | None = None, program: str = "pipes") -> int:
+    """Run a command and return its exit code; ``program`` is what the user called it."""
     prepare_streams()
     try:
-        typer.main.get_command(app).main(args=arguments, prog_name="pipes")
+        typer.main.get_command(app).main(args=arguments, prog_name=program)
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     except PipesError as error:

@@ -108,7 +108,10 @@ class Assembly:
         except ValidationError as error:
             for path, sentence in field_problems(error, config_class):
                 self._problem((*place, *path), sentence)
-            return None
+        except Exception as error:  # pydantic passes on what is no ValueError
+            said = f"a validator of {config_class.__name__} raised {type(error).__name__}: {error}"
+            self._problem(place, said)
+        return None
 
     def _made(
         self,

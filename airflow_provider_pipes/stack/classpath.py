@@ -53,7 +53,7 @@ def _import_module(name: str) -> ModuleType:
         return import_module(name)
     except ImportError as error:
         raise ConfigurationError(f"module {name!r} can't be imported: {missing_import(error)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigurationError(
             f"module {name!r} raised while it was imported: {type(error).__name__}: {error}"
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +20,13 @@ from airflow_provider_pipes.stack.builtin import (
 )
 from airflow_provider_pipes.stack.classpath import nearest
 from airflow_provider_pipes.stack.enums import StackComponentType
+from airflow_provider_pipes.stack.location import FILE_NAME, find_file
 from airflow_provider_pipes.stack.projectfile import (
-    FILE_NAME,
     ComponentTable,
     ProjectDefaults,
     ProjectFile,
     ProjectSource,
     StackTable,
-    find_file,
     parse,
     read_file,
 )
@@ -34,7 +34,7 @@ from airflow_provider_pipes.stack.registry import FlavorRef, FlavorRegistry
 from airflow_provider_pipes.stack.stack import Stack
 
 # Variables of this package that are no settings of the project.
-RESERVED_VARIABLES = frozenset({"PIPES_CACHE_DIR", "PIPES_LOG", "PIPES_LOG_LEVEL"})
+RESERVED_VARIABLES = frozenset({"PIPES_CACHE_DIR"})
 
 _PREFIX = "PIPES_"
 
@@ -117,6 +117,17 @@ class Project:
             )
         return self._build(name, None)
 
+    def replaced_for_deploy(self, name: str | None = None) -> str | None:
+        """Return the name of a stack's orchestrator where another one deploys in its place.
+
+        The built-in local one is not told: that Airflow's takes its place is what it is for.
+        """
+        found = name or self.active_stack
+        table = self._orchestrator_table(found)
+        if table is None or table.flavor == LOCAL_ORCHESTRATOR or self._deploys(table) is not False:
+            return None
+        return self._table(found).orchestrator
+
     def _build(self, name: str | None, orchestrator: tuple[str, ComponentTable] | None) -> Stack:
         found = name or self.active_stack
         return Assembly(self.file, self.source, self.registry).stack(found, self._table(found), orchestrator)
@@ -162,8 +173,42 @@ def load_project(start: Path, root: Path | None = None) -> Project:
     """
     path = find_file(start)
     text, values = read_file(path) if path else ("", {})
-    _add_built_ins(values)
+    return _project(path, text, values, path.parent if path else (root or start).absolute())
+
+
+def project_from_text(path: Path | None, text: str, root: Path, variables: bool = True) -> Project:
+    """Return the project that a pipes.toml with this text would give.
+
+    Args:
+        path: Where the text is meant to stand.
+        text: Valid TOML.
+        root: The project's folder.
+        variables: Whether ``PIPES_…`` variables go over it.
+
+    Raises:
+        ConfigurationError: it is not valid; lists every problem.
+    """
+    return _project(path, text, tomllib.loads(text.removeprefix("\ufeff")), root, variables)
+
+
+def values_from_variables(section: str, name: str) -> dict[str, Any]:
+    """Return what ``PIPES_…`` variables say of a component, whether or not pipes.toml has it."""
     variables = _variables(os.environ)
+    if not variables:
+        return {}
+    from airflow_provider_pipes.stack.environment import override
+
+    values: dict[str, Any] = {section: {name: {}}}
+    override(values, variables)
+    found: dict[str, Any] = values[section][name]
+    return found
+
+
+def _project(
+    path: Path | None, text: str, values: dict[str, Any], folder: Path, with_variables: bool = True
+) -> Project:
+    _add_built_ins(values)
+    variables = _variables(os.environ) if with_variables else []
     places = {}
     if variables:
         from airflow_provider_pipes.stack.environment import override
@@ -171,7 +216,6 @@ def load_project(start: Path, root: Path | None = None) -> Project:
         places = override(values, variables)
     source = ProjectSource(path, text, places)
     file = parse(values, source)
-    folder = path.parent if path else (root or start).absolute()
     return Project(folder, file, source, _registry(file, folder))
 
 

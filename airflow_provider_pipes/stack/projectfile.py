@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from airflow_provider_pipes.errors import ConfigurationError, listing
 from airflow_provider_pipes.models.settings import DockerSettings, ResourceSettings, TaskSettings
 from airflow_provider_pipes.stack.enums import StackComponentType
+from airflow_provider_pipes.stack.location import FILE_NAME as FILE_NAME
+from airflow_provider_pipes.stack.location import find_file as find_file
 from airflow_provider_pipes.stack.validation import FieldPath, field_problems
-
-FILE_NAME = "pipes.toml"
 
 Name = Annotated[str, Field(min_length=1)]
 
@@ -149,16 +149,6 @@ def _lines(text: str) -> Iterator[tuple[int, tuple[str, ...]]]:
 
 def _segments(dotted: str) -> tuple[str, ...]:
     return tuple(segment.strip("\"'") for segment in re.findall(_SEGMENT, dotted))
-
-
-def find_file(start: Path) -> Path | None:
-    """Return the nearest pipes.toml in ``start`` or above it."""
-    folder = start.absolute()
-    for each in (folder, *folder.parents):
-        candidate = each / FILE_NAME
-        if candidate.exists() or candidate.is_symlink():
-            return candidate
-    return None
 
 
 def read_file(path: Path) -> tuple[str, dict[str, Any]]:

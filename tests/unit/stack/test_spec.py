@@ -98,7 +98,7 @@ def test_a_class_that_other_processes_can_not_import_is_refused() -> None:
         ({"config_class": "pathlib:Path"}, "pathlib:Path is no StackComponentConfig"),
         (
             {"config": {"cpus": "many"}},
-            r"does not take its config:\n.*namespace: missing.*\n.*cpus: expected a valid",
+            r"does not take its config:\n.*namespace: missing.*\n.*cpus: expected a whole number",
         ),
     ],
 )

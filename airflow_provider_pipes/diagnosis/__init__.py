@@ -1,0 +1,1 @@
+"""What `pipes doctor` looks at; nothing here prints, and Airflow is only asked from outside."""

@@ -1,0 +1,1 @@
+"""Commands that edit pipes.toml: flavors, components, stacks."""
