@@ -92,6 +92,8 @@ class ObjectStorage(Storage):
         except PipesError:
             raise
         except Exception as error:
+            # obstore adds the structure behind an error, as Rust prints it: forty lines.
+            error.args = (str(error).partition("\n\nDebug source:")[0],)
             if type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
                 raise explain(PermissionError(str(error)), action, where) from error
             raise explain(error, action, where) from error

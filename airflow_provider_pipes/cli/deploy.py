@@ -178,10 +178,8 @@ def _publish(candidates: Sequence[_Candidate], as_json: bool) -> None:
     documents = []
     for each in candidates:
         each.session.warn()
+        given = each.session.submit(_submission(each))
         each.session.keep_memo()
-        given = each.session.orchestrator.submit(
-            each.session.deployment, each.session.stack, _submission(each)
-        )
         result = "deployed" if each.file is None else str(given.published)
         documents.append(each.document(result=result))
         if not as_json:
@@ -202,15 +200,12 @@ def _obstacles(candidates: Sequence[_Candidate]) -> list[PipesError]:
 
 
 def _check_publishable(candidate: _Candidate) -> None:
-    from airflow_provider_pipes.models.paths import code_path
     from airflow_provider_pipes.orchestrators.airflow.publish import check_place
 
     session = candidate.session
     if candidate.file is not None:
         check_place(candidate.file.path, candidate.file.text)
-    # Code that is in the store has been through this.
-    if not session.storage().exists(code_path(session.deployment.code.hash)):
-        session.code.verify()
+    session.code.verify()
 
 
 def _submission(candidate: _Candidate) -> Any:

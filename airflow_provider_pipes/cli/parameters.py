@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_pipes.errors import ParameterError, listing
 from airflow_provider_pipes.models.parameters import JSON_TYPES
 
 if TYPE_CHECKING:
@@ -20,32 +19,31 @@ _HINTS = {
 }
 
 
-def given_parameters(texts: Iterable[str], specs: Sequence[ParameterSpec]) -> dict[str, Any]:
-    """Return the values that ``--param`` options give; ``run_parameters`` checks them.
+def given_parameters(
+    texts: Iterable[str], specs: Sequence[ParameterSpec]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values that ``--param`` options give, and what is wrong with the rest of them.
+
+    ``run_parameters`` takes both, so that all problems are told at once.
 
     A parameter that is text and nothing else takes what is written, as it is. Any other is read
     as JSON; where text is allowed too, what is no fitting JSON is that text.
-
-    Raises:
-        ParameterError: what can't be read, all of it.
     """
     schemas = {spec.name: spec.json_schema for spec in specs}
     values: dict[str, Any] = {}
-    problems = []
+    problems: dict[str, str] = {}
     for each in texts:
         name, equals, text = each.partition("=")
         if not equals or not name:
-            problems.append(f"--param {each!r}: expected NAME=VALUE")
-        elif name in values:
-            problems.append(f"parameter {name!r} is given more than once; give it once")
+            problems[each] = f"--param {each!r}: expected NAME=VALUE"
+        elif name in values or name in problems:
+            problems[name] = f"parameter {name!r} is given more than once; give it once"
         else:
             try:
                 values[name] = parse_value(text, schemas[name]) if name in schemas else text
             except ValueError as error:
-                problems.append(f"parameter {name!r}: {error}")
-    if problems:
-        raise ParameterError(listing("these parameters can't be read", problems))
-    return values
+                problems[name] = f"parameter {name!r}: {error}"
+    return values, problems
 
 
 def parse_value(text: str, schema: Mapping[str, Any]) -> Any:

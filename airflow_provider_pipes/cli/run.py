@@ -98,9 +98,9 @@ class _Request:
         from airflow_provider_pipes.cli.parameters import given_parameters
         from airflow_provider_pipes.compiler.parameters import run_parameters
 
-        given = run_parameters(
-            self.pipeline.parameters, self._given(given_parameters(texts, self.pipeline.parameters))
-        )
+        specs = self.pipeline.parameters
+        read, unreadable = given_parameters(texts, specs)
+        given = run_parameters(specs, self._given(read), unreadable)
         if self.record is None:
             return given
         changed = [
@@ -188,7 +188,7 @@ class _Outcome:
         self.session.keep_memo()
         try:
             with _log_shown(), self.progress.display():
-                self.session.orchestrator.submit(self.session.deployment, self.session.stack, self.submission)
+                self.session.submit(self.submission)
         except KeyboardInterrupt:
             self.interrupted = True
         except PipesError as error:

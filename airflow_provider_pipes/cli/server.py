@@ -1,4 +1,4 @@
-"""`pipes up`, `pipes down` and `pipes status`: an Airflow on this machine."""
+"""`pipes up`, `pipes down`, `pipes status`: an Airflow here, or what an orchestrator of a user starts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from airflow_provider_pipes.cli.terminal import ERR, OUT, print_json
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.orchestrators.airflow.server import LocalAirflow
+    from airflow_provider_pipes.orchestrators.base import BaseOrchestrator
 
 _DEFAULT_PORT = 8080
 
@@ -33,9 +34,17 @@ def up(
     ] = 180.0,
     stack: StackOption = None,
 ) -> None:
-    """Start an Airflow on this machine that reads the project's dags folder."""
+    """Start an Airflow on this machine that reads the project's dags folder.
+
+    A stack whose orchestrator starts something of its own starts that.
+    """
     from airflow_provider_pipes.cli.session import make_own_folder, project_here
 
+    own = _own_server(stack)
+    if own is not None:
+        own.up()
+        _tell_own(own)
+        return
     if home is None:
         make_own_folder(project_here().root)
     airflow = _local_airflow(home, dags_folder, port, stack)
@@ -49,13 +58,27 @@ def up(
 
 
 def down(home: HomeOption = None, stack: StackOption = None) -> None:
-    """Stop the Airflow that `pipes up` started."""
+    """Stop what `pipes up` started."""
+    own = _own_server(stack)
+    if own is not None:
+        own.down()
+        OUT.line(f"orchestrator {own.name!r} is down")
+        return
     stopped = _local_airflow(home, None, _DEFAULT_PORT, stack).down()
     OUT.line("Airflow is down" if stopped else "Airflow was not running")
 
 
 def status(home: HomeOption = None, stack: StackOption = None, as_json: JsonFlag = False) -> None:
-    """Show whether the Airflow that `pipes up` started is running; exit with 1 if it is not."""
+    """Show whether what `pipes up` started is running; exit with 1 if it is not."""
+    own = _own_server(stack)
+    if own is not None:
+        if as_json:
+            print_json({"running": own.is_running, "orchestrator": own.name, "log_file": own.log_file})
+        else:
+            _tell_own(own)
+        if not own.is_running:
+            raise typer.Exit(1)
+        return
     found = _local_airflow(home, None, _DEFAULT_PORT, stack).status()
     if as_json:
         print_json(
@@ -78,6 +101,24 @@ def status(home: HomeOption = None, stack: StackOption = None, as_json: JsonFlag
         OUT.line(f"  log             {found.log_file}")
     if not found.running:
         raise typer.Exit(1)
+
+
+def _own_server(stack_name: str | None) -> BaseOrchestrator | None:
+    """Return a stack's orchestrator if it starts something of its own (document 001)."""
+    from airflow_provider_pipes.cli.session import project_here
+    from airflow_provider_pipes.orchestrators.base import BaseOrchestrator
+
+    found = project_here().stack(stack_name).orchestrator
+    if isinstance(found, BaseOrchestrator) and type(found).up is not BaseOrchestrator.up:
+        return found
+    return None
+
+
+def _tell_own(orchestrator: BaseOrchestrator) -> None:
+    running = ("running", "green") if orchestrator.is_running else ("not running", "red")
+    OUT.line(f"orchestrator {orchestrator.name!r} is ", running)
+    if orchestrator.log_file:
+        OUT.line(f"  log  {orchestrator.log_file}")
 
 
 def _local_airflow(

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_pipes.cli.terminal import ERR
 from airflow_provider_pipes.errors import ConfigurationError, PipesError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_pipes.compiler.target import Target
     from airflow_provider_pipes.models.deployment import PipelineDeployment
     from airflow_provider_pipes.orchestrators.base import BaseOrchestrator
+    from airflow_provider_pipes.orchestrators.submission import Submission
     from airflow_provider_pipes.stack.project import Project
     from airflow_provider_pipes.stack.stack import Stack
 
@@ -33,6 +34,7 @@ class Session:
     Attributes:
         text: The TARGET as the user wrote it.
         root: The project's folder.
+        replaced: The stack's own orchestrator, where another one deploys in its place.
     """
 
     text: str
@@ -41,6 +43,7 @@ class Session:
     stack: Stack
     code: ProjectCode
     compilation: Compilation
+    replaced: str | None = None
 
     @property
     def deployment(self) -> PipelineDeployment:
@@ -65,6 +68,12 @@ class Session:
 
         return artifact_store_of(self.stack).connection_id
 
+    def submit(self, submission: Submission) -> Any:
+        """Let the orchestrator get ready, then run or prepare the pipeline; return what it returns."""
+        pipeline = self.target.pipeline
+        self.orchestrator.pre_run(pipeline, pipeline.function.__code__.co_filename)
+        return self.orchestrator.submit(self.deployment, self.stack, submission)
+
     def keep_memo(self) -> None:
         """Write down what was learned of the code, once it is clear that the command goes on to write."""
         make_own_folder(self.root)
@@ -74,6 +83,12 @@ class Session:
         """Print what a person should know about the pipeline although it works."""
         for warning in self.compilation.warnings:
             ERR.line(("warning: ", "yellow"), warning)
+        if self.replaced is not None:
+            ERR.line(
+                ("note: ", "cyan"),
+                f"orchestrator {self.replaced!r} only runs pipelines here; {self.orchestrator.name!r} writes "
+                "the DAG file in its place",
+            )
 
 
 def compile_target(text: str, stack_name: str | None, purpose: Purpose) -> Session:
@@ -92,7 +107,8 @@ def compile_target(text: str, stack_name: str | None, purpose: Purpose) -> Sessi
     stack.validate()
     code = ProjectCode(target.layout, root / OWN_FOLDER / "cache" / "closure.json")
     compilation = compile_pipeline(target.pipeline, _stack_view(stack, project), code)
-    return Session(text, root, target, stack, code, compilation)
+    replaced = project.replaced_for_deploy(stack_name) if purpose == "deploy" else None
+    return Session(text, root, target, stack, code, compilation, replaced)
 
 
 def compile_targets(

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from airflow_provider_pipes.compiler.closure import Closure, ClosureIndex
+from airflow_provider_pipes.compiler.memo import keep_verified, verified_codes
 from airflow_provider_pipes.compiler.project import ProjectLayout
 from airflow_provider_pipes.compiler.snapshot import Snapshot, build_snapshot
 from airflow_provider_pipes.compiler.verify import verify_snapshot
@@ -32,6 +33,7 @@ class ProjectCode:
     memo: Path | None = None
     files: set[str] = field(default_factory=set)
     modules: list[str] = field(default_factory=list)
+    _verified: bool = field(default=False, init=False)
 
     @cached_property
     def index(self) -> ClosureIndex:
@@ -63,6 +65,8 @@ class ProjectCode:
     def keep_memo(self) -> None:
         """Write the memo; not done by ``hashes``, since a command that fails or only looks writes nothing."""
         self.index.save()
+        if self._verified and self.memo is not None:
+            keep_verified(self.memo, self.hash)
 
     def _hash(self, module: str, closure: Closure) -> str:
         if not self.index.holds(module):
@@ -96,14 +100,17 @@ class ProjectCode:
         return snapshot
 
     def verify(self) -> None:
-        """Import the modules from the snapshot in a process of its own.
+        """Import the modules from the snapshot in a process of its own, unless that was done before.
 
         Raises:
             SnapshotError: something is missing there, with the ``include`` to add.
         """
+        if self.memo is not None and self.hash in verified_codes(self.memo):
+            return
         verify_snapshot(
             self.snapshot(), self.layout, [name for name in self.modules if self.index.holds(name)]
         )
+        self._verified = True
 
     def relative_text(self, text: str) -> str:
         """Return ``text`` with paths of the project made relative, as a person reads them."""

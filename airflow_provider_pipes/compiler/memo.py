@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 # What a file imports depends on the grammar that reads it, so another Python starts anew.
 _FORMAT = [1, sys.version_info[0], sys.version_info[1]]
 _SETTLED_NS = 2_000_000_000
+_VERIFIED_KEPT = 200
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,33 @@ def _load(path: Path) -> dict[str, list[Any]]:
     if not isinstance(files, dict) or not all(isinstance(entry, list) for entry in files.values()):
         return {}
     return files
+
+
+def verified_codes(memo: Path) -> list[str]:
+    """Return the hashes of the snapshots that this machine and this Python have imported, the newest last.
+
+    Not asked of the artifact store: what `pipes run` puts there was never imported from a snapshot.
+    """
+    try:
+        document = json.loads(_verified_file(memo).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return []
+    fits = isinstance(document, dict) and document.get("python") == sys.version
+    hashes = document.get("hashes") if fits else None
+    return [each for each in hashes if isinstance(each, str)] if isinstance(hashes, list) else []
+
+
+def keep_verified(memo: Path, code_hash: str) -> None:
+    """Write down that a snapshot was imported; where that can't be written, it is imported again."""
+    hashes = [*(each for each in verified_codes(memo) if each != code_hash), code_hash][-_VERIFIED_KEPT:]
+    try:
+        _replace(_verified_file(memo), json.dumps({"python": sys.version, "hashes": hashes}))
+    except OSError as error:
+        logger.debug("which code was verified is not kept: %s", error)
+
+
+def _verified_file(memo: Path) -> Path:
+    return memo.with_name("verified.json")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ import inspect
 import math
 import typing
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter
@@ -255,8 +256,17 @@ def _plainly_fits(value: Any, schema: Mapping[str, Any]) -> bool:
     )
 
 
-def run_parameters(specs: tuple[ParameterSpec, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+def run_parameters(
+    specs: tuple[ParameterSpec, ...],
+    given: Mapping[str, Any],
+    unreadable: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return the values of a run: what is given, and defaults for the rest.
+
+    Args:
+        specs: The pipeline's parameters.
+        given: Values by name.
+        unreadable: What is wrong with values that could not be read, by name.
 
     Raises:
         ParameterError: names or values that do not fit, all of them.
@@ -267,8 +277,11 @@ def run_parameters(specs: tuple[ParameterSpec, ...], given: Mapping[str, Any]) -
         for name in given
         if name not in known
     ]
+    problems += unreadable.values()
     values = {}
     for name, spec in known.items():
+        if name in unreadable:
+            continue
         if name in given:
             problem = _default_problem(given[name], spec.json_schema)
             if problem:

@@ -69,7 +69,11 @@ def _configuration(arguments: list[str]) -> BaseEntrypointConfiguration:
     if option not in arguments[:-1]:
         _usage(f"expected {option} MODULE.CLASS among the arguments")
     source = arguments[arguments.index(option) + 1]
-    module, _, name = source.rpartition(".")
+    module, _, name = source.replace(":", ".").rpartition(".")
+    if module.partition(".")[0] != __package__.partition(".")[0]:
+        from airflow_provider_pipes.entrypoints.deployed_code import activate_deployed_code
+
+        activate_deployed_code(arguments)
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:

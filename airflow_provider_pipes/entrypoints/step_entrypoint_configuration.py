@@ -13,8 +13,8 @@ from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import (
     BaseEntrypointConfiguration,
     option_with_value,
 )
-from airflow_provider_pipes.errors import RunError
-from airflow_provider_pipes.models.documents import ExecutionInfo, Manifest
+from airflow_provider_pipes.errors import DuplicateRunNameError, ParameterError, RunError, RunNotFoundError
+from airflow_provider_pipes.models.documents import ExecutionInfo, Manifest, RunRecord
 from airflow_provider_pipes.runtime import runs
 from airflow_provider_pipes.runtime.code import activate_code
 from airflow_provider_pipes.runtime.launch import StepLaunch
@@ -26,6 +26,7 @@ STORE_OPTION = "store"
 STORE_CONNECTION_ID_OPTION = "store_connection_id"
 PIPELINE_NAME_OPTION = "pipeline_name"
 RUN_NAME_OPTION = "run_name"
+DEPLOYMENT_ID_OPTION = "deployment_id"
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,22 @@ class StepToRun:
 
     Attributes:
         done: The result, if there is one already.
+        launch: What launched it, where that was this process.
     """
 
     storage: Storage
     info: ExecutionInfo | None
     done: Manifest | None = None
+    launch: StepLaunch | None = None
 
 
 class StepEntrypointConfiguration(BaseEntrypointConfiguration):
-    """Runs one step of a run that an orchestrator started, and is its own launcher.
+    """Runs one step of a run, and is its own launcher.
 
     For orchestrators that hand a whole pipeline over and let another system start each step: the
-    command holds the store, the pipeline and the run, and what the step needs is found in the
-    store (document 000). Subclass it to add options, or for ``get_run_name`` and ``post_run``.
+    command holds the store, the pipeline and its deployment, and what the step needs is found in the
+    store (document 000). An orchestrator gets the values from ``entrypoint_values(step)``. The first
+    step of a run begins it. Subclass it to add options, or for ``get_run_name`` and ``post_run``.
     """
 
     @classmethod
@@ -62,6 +66,7 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
             STORE_CONNECTION_ID_OPTION,
             PIPELINE_NAME_OPTION,
             RUN_NAME_OPTION,
+            DEPLOYMENT_ID_OPTION,
         }
 
     @classmethod
@@ -71,7 +76,11 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
         return [*super().get_entrypoint_arguments(**kwargs), *step_name]
 
     def get_run_name(self, pipeline_name: str) -> str:
-        """Return the name of the run, the same for each of its steps; the launcher's by default."""
+        """Return the name of the run, the same for each of its steps and for no other run.
+
+        The launcher's by default; where another system starts the steps, it usually has a name or an
+        id of the execution in a variable.
+        """
         return str(self._required(RUN_NAME_OPTION))
 
     def post_run(self, pipeline_name: str, step_name: str) -> None:
@@ -84,23 +93,56 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
         if manifest is None and step.info is not None:
             deployment = DeploymentPlan.load(step.storage, step.info.deployment_id)
             activate_code(step.storage, deployment)
-            manifest = run_step(step.storage, step.info, deployment)
+            manifest = self._run_step(step, step.info, deployment)
         if manifest is not None:
             self.post_run(manifest.pipeline, manifest.step)
+
+    def _run_step(self, step: StepToRun, info: ExecutionInfo, deployment: DeploymentPlan) -> Manifest:
+        """Run the step here, or let its step operator run it, as an orchestrator's ``run_step`` does."""
+        if step.launch is None or step.launch.plan.step_operator is None:
+            return run_step(step.storage, info, deployment)
+        from airflow_provider_pipes.entrypoints.delegation import (
+            run_by_step_operator,
+            step_operator_of_deployment,
+        )
+
+        operator = step_operator_of_deployment(step.launch)
+        return run_by_step_operator(step.launch, operator, self.entrypoint_args[STORE_CONNECTION_ID_OPTION])
 
     def find_step(self) -> StepToRun:
         """Return the step run that the arguments name, its execution info written."""
         pipeline, name = str(self._required(PIPELINE_NAME_OPTION)), self.entrypoint_args[STEP_NAME_OPTION]
         run_name = self.get_run_name(pipeline)
-        record = runs.read_local_run(self.storage, pipeline, run_name)
-        deployment = DeploymentPlan.load(self.storage, record.deployment_id)
+        record = self._run_record(pipeline, run_name)
+        # A command is made from one deployment; the run may have begun on another, before a resume.
+        deployment_id = self.entrypoint_args[DEPLOYMENT_ID_OPTION] or record.deployment_id
+        deployment = DeploymentPlan.load(self.storage, deployment_id)
         launch = StepLaunch(self.storage, deployment.step(name), run_name, runs.local_token(record, name))
         done = launch.finished() or launch.prepare(
             record.parameters, upstream_references(self.storage, deployment, record, name)
         )
         if done is not None:
             return StepToRun(self.storage, None, done)
-        return StepToRun(self.storage, read_execution_info(self.storage, launch.execution_info_path))
+        info = read_execution_info(self.storage, launch.execution_info_path)
+        return StepToRun(self.storage, info, launch=launch)
+
+    def _run_record(self, pipeline: str, run_name: str) -> RunRecord:
+        """Return the record of the run, which its first step writes where nobody else has."""
+        try:
+            return runs.read_local_run(self.storage, pipeline, run_name)
+        except RunNotFoundError:
+            deployment_id = self.entrypoint_args[DEPLOYMENT_ID_OPTION]
+            if deployment_id is None:
+                raise
+        deployment = DeploymentPlan.load(self.storage, deployment_id)
+        record = runs.new_record(
+            pipeline, run_name, deployment_id, "entrypoint", default_parameters(deployment)
+        )
+        try:
+            runs.start_local_run(self.storage, record)
+        except DuplicateRunNameError:  # another step came first, at the same time
+            return runs.read_local_run(self.storage, pipeline, run_name)
+        return record
 
     @cached_property
     def storage(self) -> Storage:
@@ -114,10 +156,27 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
         return value
 
 
+def default_parameters(deployment: DeploymentPlan) -> dict[str, Any]:
+    """Return the values of the parameters in a run that is given none.
+
+    Raises:
+        ParameterError: some have no default.
+    """
+    from airflow_provider_pipes.models.parameters import coerce
+
+    missing = [str(each["name"]) for each in deployment.parameters if each.get("required")]
+    if missing:
+        raise ParameterError(
+            f"pipeline {deployment.pipeline!r} can't be started by its first step: "
+            f"{', '.join(missing)} must be given with each run; give them defaults"
+        )
+    return {each["name"]: coerce(each.get("default"), each["json_schema"]) for each in deployment.parameters}
+
+
 def upstream_references(
-    storage: Storage, deployment: DeploymentPlan, record: Any, step: str
+    storage: Storage, deployment: DeploymentPlan, record: RunRecord, step: str
 ) -> Mapping[str, Mapping[str, Any]]:
-    """Return the outputs of the steps before one, from the manifests of its local run."""
+    """Return the outputs of the steps before one, from the manifests of its run."""
     found = {}
     for name in deployment.step(step).upstream:
         earlier = StepLaunch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_pipes.artifacts.credentials import open_store
+from airflow_provider_pipes.artifacts.storage import Storage
 from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import option_with_value
 from airflow_provider_pipes.entrypoints.step_entrypoint_configuration import (
     STORE_CONNECTION_ID_OPTION,
@@ -12,8 +13,10 @@ from airflow_provider_pipes.entrypoints.step_entrypoint_configuration import (
     StepToRun,
 )
 from airflow_provider_pipes.errors import RunError
+from airflow_provider_pipes.models.documents import ExecutionInfo, Manifest
 from airflow_provider_pipes.models.paths import split_execution_info_uri
-from airflow_provider_pipes.runtime.runner import read_execution_info
+from airflow_provider_pipes.runtime.plan import DeploymentPlan
+from airflow_provider_pipes.runtime.runner import read_execution_info, run_step
 
 EXECUTION_INFO_PATH_OPTION = "execution_info_path"
 
@@ -35,9 +38,22 @@ class StepOperatorEntrypointConfiguration(StepEntrypointConfiguration):
     def find_step(self) -> StepToRun:
         """Return the step run of the execution info."""
         uri = self.entrypoint_args[EXECUTION_INFO_PATH_OPTION]
-        try:
-            store, path = split_execution_info_uri(uri)
-        except ValueError as error:
-            raise RunError(f"--{EXECUTION_INFO_PATH_OPTION}: {error}") from None
-        storage = open_store(store, self.entrypoint_args[STORE_CONNECTION_ID_OPTION])
-        return StepToRun(storage, read_execution_info(storage, path))
+        return StepToRun(*execution_info_of(uri, self.entrypoint_args[STORE_CONNECTION_ID_OPTION]))
+
+    def _run_step(self, step: StepToRun, info: ExecutionInfo, deployment: DeploymentPlan) -> Manifest:
+        """Run the step in this process: a step operator is what brought it here."""
+        return run_step(step.storage, info, deployment)
+
+
+def execution_info_of(uri: str, store_connection_id: str | None) -> tuple[Storage, ExecutionInfo]:
+    """Return the execution info at an address, and the store that it is in.
+
+    Raises:
+        RunError: it is no address of an execution info.
+    """
+    try:
+        store, path = split_execution_info_uri(uri)
+    except ValueError as error:
+        raise RunError(f"--{EXECUTION_INFO_PATH_OPTION}: {error}") from None
+    storage = open_store(store, store_connection_id)
+    return storage, read_execution_info(storage, path)

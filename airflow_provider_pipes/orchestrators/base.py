@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_pipes.errors import RunError
+from airflow_provider_pipes.errors import PipesError, RunError, RunFailedError, message_of
 from airflow_provider_pipes.models.documents import Manifest
 from airflow_provider_pipes.models.paths import code_path, deployment_path
 from airflow_provider_pipes.orchestrators.direct import DirectRun
+from airflow_provider_pipes.orchestrators.elsewhere import RunElsewhere
 from airflow_provider_pipes.orchestrators.flavors import BaseOrchestratorConfig
 from airflow_provider_pipes.stack.component import StackComponent
 from airflow_provider_pipes.stack.enums import StackComponentType
@@ -33,6 +34,7 @@ class BaseOrchestrator(StackComponent, ABC):
     _submission: Submission | None = None
     _served: tuple[PipelineDeployment, Stack]
     _direct: DirectRun | None = None
+    _elsewhere: RunElsewhere | None = None
 
     @abstractmethod
     def prepare_or_run_pipeline(self, deployment: PipelineDeployment, stack: Stack) -> Any:
@@ -40,13 +42,19 @@ class BaseOrchestrator(StackComponent, ABC):
 
     def submit(self, deployment: PipelineDeployment, stack: Stack, submission: Submission) -> Any:
         """Store code and deployment, then run or prepare the pipeline; what the command line calls."""
-        self._submission, self._served, self._direct = submission, (deployment, stack), None
+        self._submission, self._served = submission, (deployment, stack)
+        self._direct = self._elsewhere = None
         try:
             self.prepare_pipeline_deployment(deployment, stack)
             result = self.prepare_or_run_pipeline(deployment, stack)
         except BaseException as error:
-            self._end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-            raise
+            failed = self._end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+            if not self._to_be_told(error):
+                raise
+            if failed is not None:  # and ``error`` is only how the orchestrator noticed
+                raise failed from None
+            said = f"orchestrator {self.name!r} raised {type(error).__name__}: {message_of(error)}"
+            raise RunFailedError(said) from error
         else:
             self._end("success")
             return result
@@ -54,9 +62,16 @@ class BaseOrchestrator(StackComponent, ABC):
             self.post_run()
             self._submission = None
 
-    def _end(self, state: str) -> None:
+    def _end(self, state: str) -> RunFailedError | None:
+        """Write down or tell how the run ended; return the error of a step that failed elsewhere."""
         if self._direct is not None:
             self._direct.end(state)
+        return None if self._elsewhere is None else self._elsewhere.tell()
+
+    def _to_be_told(self, error: BaseException) -> bool:
+        """Whether an error of an orchestrator that is not ours would else pass for a bug of ours."""
+        ours = type(self).__module__.partition(".")[0] == __name__.partition(".")[0]
+        return not ours and isinstance(error, Exception) and not isinstance(error, PipesError)
 
     @property
     def submission(self) -> Submission:
@@ -92,12 +107,34 @@ class BaseOrchestrator(StackComponent, ABC):
             self._direct = DirectRun.start(*self._served, self.submission)
         return self._direct.run_step(step)
 
+    def entrypoint_values(self, step: StepSpec) -> dict[str, Any]:
+        """Return what ``StepEntrypointConfiguration.get_entrypoint_arguments`` needs to know of a step.
+
+        For orchestrators that let another system start the steps. In a request to run, the first
+        call begins the run under the name that was asked for; in a request to deploy there is none
+        yet, so the entrypoint's ``get_run_name`` names each run, and its first step begins it.
+
+        Raises:
+            DuplicateRunNameError: the pipeline has a run of this name.
+        """
+        deployment, _ = self._served
+        if self._elsewhere is None and self.submission.run_name:
+            self._elsewhere = RunElsewhere.start(deployment, self.submission)
+        return {
+            "step_name": step.name,
+            "pipeline_name": deployment.pipeline.name,
+            "deployment_id": deployment.id,
+            "run_name": self.submission.run_name or None,
+            "store": self.submission.storage.uri,
+            "store_connection_id": self.submission.store_connection_id,
+        }
+
     def requires_resources_in_orchestration_environment(self, step: StepSpec) -> bool:
         """Whether the step asks for resources and no step operator provides them."""
         return step.step_operator is None and not step.resource_settings.empty
 
     def pre_run(self, pipeline: Pipeline[...], caller_filepath: str) -> None:
-        """Prepare before a pipeline is compiled; nothing by default."""
+        """Prepare before a pipeline is run or prepared; nothing by default."""
 
     def post_run(self) -> None:
         """Clean up after a pipeline was run or prepared; nothing by default."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pipes.errors import IntegrityError, RunError
+from airflow_provider_pipes.errors import ArtifactNotFoundError, IntegrityError, RunError
 from airflow_provider_pipes.models.canonical import sha256_hex
 from airflow_provider_pipes.models.documents import check_schema_version
 from airflow_provider_pipes.models.paths import deployment_path
@@ -119,8 +119,20 @@ class DeploymentPlan:
 
     @classmethod
     def load(cls, storage: Storage, deployment_id: str) -> DeploymentPlan:
-        """Read a deployment from the store and check its hash."""
-        return cls.from_document(storage.read(deployment_path(deployment_id)), deployment_id)
+        """Read a deployment from the store and check its hash.
+
+        Raises:
+            ArtifactNotFoundError: the store, as this process sees it, has no such deployment.
+        """
+        try:
+            document = storage.read(deployment_path(deployment_id))
+        except ArtifactNotFoundError:
+            raise ArtifactNotFoundError(
+                f"deployment {deployment_id[:12]} is not in the artifact store {storage.uri}, as it is seen "
+                "from here: either it was removed (run `pipes deploy` again), or the store is another folder "
+                "here than where it was deployed (share that folder, or use a store in a bucket)"
+            ) from None
+        return cls.from_document(document, deployment_id)
 
     @property
     def pipeline(self) -> str:

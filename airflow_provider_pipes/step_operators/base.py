@@ -26,7 +26,13 @@ logger = logging.getLogger(__name__)
 
 
 class BaseStepOperatorConfig(StackComponentConfig):
-    """Base of the configurations of step operators."""
+    """Base of the configurations of step operators.
+
+    Attributes:
+        former_fields: Fields that are accepted with a warning, and ignored.
+    """
+
+    former_fields: ClassVar[frozenset[str]] = frozenset({"base_image"})
 
     @model_validator(mode="before")
     @classmethod

@@ -164,3 +164,31 @@ def test_status_without_an_airflow_says_how_to_start_one(numbers: Project) -> No
     assert json.loads(numbers.pipes("status", "--json").out)["running"] is False
     assert numbers.pipes("down").code == 0
     assert numbers.tree() == before
+
+
+def test_code_that_only_a_run_has_stored_is_verified_before_it_is_deployed(project: Project) -> None:
+    project.write("query.sql", "select 1")
+    project.write(
+        "reads.py",
+        """
+        from pathlib import Path
+        from airflow_provider_pipes import pipeline, step
+
+        QUERY = Path(__file__).with_name("query.sql").read_text()
+
+        @step
+        def ask() -> str:
+            return QUERY
+
+        @pipeline
+        def reads() -> None:
+            ask()
+        """,
+    )
+    assert project.pipes("run", "reads.py").code == 0
+
+    done = project.pipes("deploy", "reads.py")
+
+    assert done.code != 0
+    assert "'query.sql' is read while a module is imported, and is not in the code snapshot" in done.err
+    assert not (project.root / "dags").exists()

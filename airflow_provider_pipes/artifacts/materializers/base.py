@@ -32,9 +32,14 @@ class Materializer(ABC):
         class ModelMaterializer(Materializer):
             name = "my-model"
 
-            def can_save(self, value): return isinstance(value, Model)
-            def save(self, value, directory): value.write(directory / "model.bin")
-            def load(self, directory, expected): return Model.read(directory / "model.bin")
+            def can_save(self, value):
+                return isinstance(value, Model)
+
+            def save(self, value, directory):
+                value.write(directory / "model.bin")
+
+            def load(self, directory, expected):
+                return Model.read(directory / "model.bin")
 
     Attributes:
         name: What manifests and messages call it.

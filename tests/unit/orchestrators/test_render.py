@@ -13,7 +13,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_pipes.errors import ConfigurationError
 from airflow_provider_pipes.models.deployment import ParameterSpec, PipelineDeployment
 from airflow_provider_pipes.models.settings import Schedule, TaskSettings
 from airflow_provider_pipes.orchestrators.airflow.location import StoreLocation, store_location
@@ -338,41 +337,3 @@ class TestStoreLocation:
             str(tmp_path / "real" / "store"), tmp_path / "link", tmp_path / "link" / "dags"
         )
         assert found == StoreLocation("../store", relative=True)
-
-
-class TestTemplatesOfAUser:
-    def test_one_takes_the_place_of_ours_and_the_others_stay(self, tmp_path: Path) -> None:
-        (tmp_path / "python.py.jinja").write_text(
-            "{% set arguments = dict(task.arguments, owner='me') %}\n"
-            "    {{ assignment(task.variable, call('StepPythonOperator', arguments), 4) }}\n"
-        )
-        text = render(EXAMPLE, templates_dir=tmp_path)
-        assert 'load = StepPythonOperator(task_id="load", doc_md="Load.", owner="me")' in text
-        assert render(EXAMPLE).splitlines()[:20] == text.splitlines()[:20]
-
-    def test_the_marker_is_there_whatever_the_template_says(self, tmp_path: Path) -> None:
-        (tmp_path / "dag.py.jinja").write_text("print({{ deployment.pipeline.name | literal }})\n")
-        text = render(EXAMPLE, templates_dir=tmp_path)
-        assert read_marker(text) is not None
-        assert text.endswith('pipeline\nprint("digits")\n')
-
-    @pytest.mark.parametrize(
-        ("template", "message"),
-        [
-            ("x = 1\n{% for %}\n", r"dag\.py\.jinja:2: TemplateSyntaxError: .*correct the template"),
-            ("x = 1\n{{ nothing }}\n", r"dag\.py\.jinja:2: UndefinedError: 'nothing' is undefined"),
-            ("x = 1\n\n{{ 1 / 0 }}\n", r"dag\.py\.jinja:3: ZeroDivisionError: division by zero"),
-            ('{% include "gone.jinja" %}', r"template 'gone\.jinja', not found in "),
-            ("x = \n", r"give a DAG file that is not Python: .*'x ='; write values with literal"),
-        ],
-    )
-    def test_a_mistake_in_one_is_told_with_its_line(
-        self, tmp_path: Path, template: str, message: str
-    ) -> None:
-        (tmp_path / "dag.py.jinja").write_text(template)
-        with pytest.raises(ConfigurationError, match=message):
-            render_dag_file(EXAMPLE, "digits", STORE, templates_dir=tmp_path)
-
-    def test_a_folder_that_is_not_there_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigurationError, match=r"dags_templates_dir .*gone is no folder"):
-            render_dag_file(EXAMPLE, "digits", STORE, templates_dir=tmp_path / "gone")

@@ -54,7 +54,10 @@ def test_a_deployment_in_the_store_that_was_changed_is_refused(tmp_path: Path) -
 
 
 def test_a_deployment_that_is_not_in_the_store_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactNotFoundError, match="nothing is stored at"):
+    with pytest.raises(
+        ArtifactNotFoundError,
+        match=r"deployment dddddddddddd is not in the artifact store .* from here: .*pipes deploy",
+    ):
         DeploymentPlan.load(LocalStorage(tmp_path), "d" * 64)
 
 
