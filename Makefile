@@ -10,10 +10,10 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONWARNI
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format lock bench clean
+.PHONY: help demo test lint format lock bench bench-peers docs clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## Compile the example pipeline to a DAG file, run it on a real Airflow, show the results
 	@$(ENVIRONMENT) demo
@@ -42,6 +42,16 @@ bench: ## Measure speed against the targets
 	@$(ENVIRONMENT) test
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+docs: ## Write the reference pages again and build the site into build/site (ARGS goes to mkdocs)
+	@$(ENVIRONMENT) test
+	@$(BIN)/python -m docs.generate
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
+	@echo "the site is build/site/index.html; $(BIN)/python -m http.server -d build/site shows it"
+
+bench-peers: ## Measure what ZenML, Metaflow, Kedro, dag-factory and Cosmos take for the same pipeline
+	@$(ENVIRONMENT) test
+	@$(BIN)/python -m benchmarks.peers $(ARGS)
+
 clean: ## Remove the environments, caches and build results made here
-	rm -rf .venv .venv-uv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-peers .venv-uv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

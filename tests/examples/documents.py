@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 DOCUMENTS = (README, *sorted((ROOT / "docs").rglob("*.md")))
 
-_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+REFERENCE = ROOT / "docs" / "reference"
+
+_FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -19,26 +21,27 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a document."""
+    """A fenced block of a document; ``title`` is the file that it goes into, if it says so."""
 
     document: Path
     line: int
     language: str
     text: str
+    title: str | None = None
 
     def __str__(self) -> str:
         return f"{self.document.relative_to(ROOT)}:{self.line}"
 
 
 def blocks(*languages: str, documents: tuple[Path, ...] = DOCUMENTS) -> list[Block]:
-    """Return the blocks in one of ``languages``."""
+    """Return the blocks in one of ``languages``, or all."""
     found = []
     for document in documents:
         text = document.read_text(encoding="utf-8")
         for match in _FENCE.finditer(text):
-            if match[1] in languages:
+            if not languages or match[1] in languages:
                 line = text.count("\n", 0, match.start()) + 1
-                found.append(Block(document, line, match[1], match[2]))
+                found.append(Block(document, line, match[1], match[3], match[2]))
     return found
 
 
