@@ -4,6 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
+_OPTIONS = {
+    "cache_dir": {
+        "description": (
+            "Absolute path of the folder where a worker extracts the code of pipelines and finds it again. "
+            "By default that is the user's cache folder, ``~/.cache/airflow-provider-pipes``. The "
+            "environment variable PIPES_CACHE_DIR goes before it. The folder ``code`` below it has to be its "
+            "user's alone (mode 0700)."
+        ),
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": "/var/cache/pipes",
+        "default": None,
+    },
+    "cached_snapshots": {
+        "description": (
+            "How many extracted code snapshots a worker keeps. After an extraction, those beyond it that "
+            "were not used for the longest time are removed; never one that a live process uses."
+        ),
+        "version_added": "0.1.0",
+        "type": "integer",
+        "example": "20",
+        "default": "100",
+    },
+    "use_cache": {
+        "description": (
+            "Whether steps take results from the cache. A run's own ``pipes_cache`` in its conf goes before "
+            "it, and a step with ``cache=False`` never does. New results are filed in the cache in any case."
+        ),
+        "version_added": "0.1.0",
+        "type": "boolean",
+        "example": "False",
+        "default": "True",
+    },
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's description, as Airflow's provider_info schema has it."""
@@ -15,4 +50,12 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {"integration-name": "Pipes", "python-modules": ["airflow_provider_pipes.operators.python"]}
         ],
+        "extra-links": ["airflow_provider_pipes.operators.links.CachedResultLink"],
+        "cli": ["airflow_provider_pipes.cli.airflow_commands.get_pipes_commands"],
+        "config": {
+            "pipes": {
+                "description": "Steps of pipelines that were deployed by airflow-provider-pipes.",
+                "options": _OPTIONS,
+            }
+        },
     }

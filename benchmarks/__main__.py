@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.closures import closures
+from benchmarks.commands import commands
 from benchmarks.compiling import compiling
 from benchmarks.deploying import deploying
 from benchmarks.harness import Row, print_markdown, print_table
@@ -24,7 +25,8 @@ from benchmarks.starting import starting
 from benchmarks.tasks import tasks
 
 BENCHMARKS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
-    each.__name__: each for each in (compiling, closures, deploying, running, starting, parsing, tasks)
+    each.__name__: each
+    for each in (compiling, closures, deploying, running, starting, commands, parsing, tasks)
 }
 _QUICK = 3
 

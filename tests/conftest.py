@@ -41,7 +41,15 @@ _TOGETHER = ("tests/airflow/", "tests/typing/", "tests/test_golden.py")
 # Of tests/airflow, these share no server with the others, and need not wait for them.
 _APART = tuple(
     f"tests/airflow/test_{name}.py"
-    for name in ("dag_test", "extensions", "generated_files", "parameters", "store_connection", "templates", "texts")
+    for name in (
+        "dag_test",
+        "extensions",
+        "generated_files",
+        "parameters",
+        "store_connection",
+        "templates",
+        "texts",
+    )
 )
 
 

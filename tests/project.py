@@ -137,15 +137,8 @@ class UserProject:
         project = load_project(self.root)
         made = project.stack_for_deploy(stack) if deploy else project.stack_for_run(stack)
         made.validate()
-        view = StackView(
-            spec=made.spec(),
-            step_operators=tuple(each.name for each in made.step_operators),
-            task=project.defaults.task,
-            docker=project.defaults.docker,
-            resources=project.defaults.resources,
-        )
         code = ProjectCode(found.layout)
-        compilation = compile_pipeline(found.pipeline, view, code)
+        compilation = compile_pipeline(found.pipeline, StackView.of(made, project.defaults), code)
         return Compiled(compilation.deployment, compilation.warnings, code, made)
 
     def deployment(self, target: str = "pipeline.py") -> PipelineDeployment:

@@ -14,7 +14,7 @@ from airflow_provider_pipes.errors import ConfigurationError, PipesError
 if TYPE_CHECKING:
     from airflow_provider_pipes.artifacts.storage import Storage
     from airflow_provider_pipes.compiler.code import ProjectCode
-    from airflow_provider_pipes.compiler.compile import Compilation, StackView
+    from airflow_provider_pipes.compiler.compile import Compilation
     from airflow_provider_pipes.compiler.project import ProjectLayout
     from airflow_provider_pipes.compiler.target import Target
     from airflow_provider_pipes.models.deployment import PipelineDeployment
@@ -98,7 +98,7 @@ def compile_target(text: str, stack_name: str | None, purpose: Purpose) -> Sessi
         PipesError: what is wrong with the target, the configuration or the pipeline.
     """
     from airflow_provider_pipes.compiler.code import ProjectCode
-    from airflow_provider_pipes.compiler.compile import compile_pipeline
+    from airflow_provider_pipes.compiler.compile import StackView, compile_pipeline
     from airflow_provider_pipes.compiler.target import load_target
 
     target = load_target(text)
@@ -106,7 +106,7 @@ def compile_target(text: str, stack_name: str | None, purpose: Purpose) -> Sessi
     stack = project.stack_for_run(stack_name) if purpose == "run" else project.stack_for_deploy(stack_name)
     stack.validate()
     code = ProjectCode(target.layout, root / OWN_FOLDER / "cache" / "closure.json")
-    compilation = compile_pipeline(target.pipeline, _stack_view(stack, project), code)
+    compilation = compile_pipeline(target.pipeline, StackView.of(stack, project.defaults), code)
     replaced = project.replaced_for_deploy(stack_name) if purpose == "deploy" else None
     return Session(text, root, target, stack, code, compilation, replaced)
 
@@ -122,19 +122,6 @@ def compile_targets(
         except PipesError as error:
             errors.append(error)
     return sessions, errors
-
-
-def _stack_view(stack: Stack, project: Project) -> StackView:
-    from airflow_provider_pipes.compiler.compile import StackView
-
-    return StackView(
-        spec=stack.spec(),
-        step_operators=tuple(each.name for each in stack.step_operators),
-        enforces_resources=orchestrator_of(stack).enforces_resources,
-        task=project.defaults.task,
-        docker=project.defaults.docker,
-        resources=project.defaults.resources,
-    )
 
 
 def project_of(layout: ProjectLayout) -> tuple[Path, Project]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from airflow_provider_pipes.models.deployment import StackSpec
 from airflow_provider_pipes.models.settings import DockerSettings, ResourceSettings, TaskSettings
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.stack.project import ProjectDefaults
+    from airflow_provider_pipes.stack.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -27,3 +32,15 @@ class StackView:
     task: TaskSettings = field(default_factory=TaskSettings)
     docker: DockerSettings = field(default_factory=DockerSettings)
     resources: ResourceSettings = field(default_factory=ResourceSettings)
+
+    @classmethod
+    def of(cls, stack: Stack, defaults: ProjectDefaults) -> StackView:
+        """Return the view of a stack in a project with these defaults."""
+        return cls(
+            spec=stack.spec(),
+            step_operators=tuple(each.name for each in stack.step_operators),
+            enforces_resources=getattr(stack.orchestrator, "enforces_resources", False),
+            task=defaults.task,
+            docker=defaults.docker,
+            resources=defaults.resources,
+        )

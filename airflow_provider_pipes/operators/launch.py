@@ -11,6 +11,7 @@ from airflow_provider_pipes.errors import ParameterError, RunError
 from airflow_provider_pipes.models.canonical import content_hash
 from airflow_provider_pipes.models.documents import Manifest, RunRecord
 from airflow_provider_pipes.models.parameters import coerce
+from airflow_provider_pipes.operators import configuration
 from airflow_provider_pipes.operators.connections import HookConnections
 from airflow_provider_pipes.runtime import runs
 from airflow_provider_pipes.runtime.launch import StepLaunch
@@ -172,16 +173,20 @@ def _token(record: RunRecord, step: str, context: Context) -> str:
     made twice by two processes (docs/decisions).
     """
     instance: Any = context["ti"]
-    parts = [record.nonce, step, instance.map_index, instance.max_tries]
-    return content_hash(parts)[:20]
+    return token_of(record, step, instance.map_index, instance.max_tries)
+
+
+def token_of(record: RunRecord, step: str, map_index: int, max_tries: int) -> str:
+    """Return the token of a task instance of the run that a record pins."""
+    return content_hash([record.nonce, step, map_index, max_tries])[:20]
 
 
 def _use_cache(context: Context) -> bool:
-    """Whether a cached result may be used: not if ``--conf`` says no, and not after a clear."""
+    """Whether a cached result may be used: not if ``--conf`` or Airflow's says no, and not after a clear."""
     instance: Any = context["ti"]
     conf = getattr(context["dag_run"], "conf", None) or {}
     cleared = instance.max_tries > (instance.task.retries or 0)
-    wanted = conf.get("pipes_cache", True)
+    wanted = conf["pipes_cache"] if "pipes_cache" in conf else configuration.use_cache()
     if not isinstance(wanted, bool):
         raise ParameterError(
             f"pipes_cache in this run's conf is {wanted!r}; expected true or false, without quotes"

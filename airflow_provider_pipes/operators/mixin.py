@@ -1,18 +1,20 @@
 """What every one of our operators adds to the stock one, over two public methods.
 
-Imported at every parse of a generated DAG file, so it imports nothing: what it needs it imports in
-``execute`` (FACTS, Parsing). It has no ``__init__`` either, which would break mapped tasks and
+Imported at every parse of a generated DAG file, so it imports next to nothing: what it needs it imports
+in ``execute`` (FACTS, Parsing). It has no ``__init__`` either, which would break mapped tasks and
 ``default_args`` (FACTS, Prototypes).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_pipes.operators.links import CachedResultLink
+
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from airflow_provider_pipes.operators.launch import AirflowLaunch
 
@@ -26,6 +28,8 @@ class StepTaskMixin:
         store: Address of the artifact store.
         store_connection_id: Airflow connection with the store's credentials.
         step_name: The step; the task's id by default.
+        operator_extra_links: What the serialized DAG names; while a task runs, those that it has.
+        result_made_by: Address of the task that made a cached result.
     """
 
     deployment_id: str
@@ -35,9 +39,13 @@ class StepTaskMixin:
     step_name: str
     do_xcom_push: bool
     log: Any
+    operator_extra_links: Collection[BaseOperatorLink] = (CachedResultLink(),)
+    result_made_by: str = ""
 
     def execute(self, context: Context) -> Any:
         """Return the references of the step's outputs, running it only if nothing has them yet."""
+        # Airflow stores each link at the task's end, by a request for each, empty ones too.
+        self.operator_extra_links = ()
         try:
             return self._result(context)
         except BaseException as error:
@@ -50,11 +58,19 @@ class StepTaskMixin:
 
         launch = AirflowLaunch.of(self, context)
         if launch.prepare():
+            self._link_to_maker(launch)
             return launch.references()
         with self._own_xcom():
             self.execute_step(launch, context)
         launch.tell_result()
         return launch.references()
+
+    def _link_to_maker(self, launch: AirflowLaunch) -> None:
+        from airflow_provider_pipes.operators.maker import maker_of
+
+        self.result_made_by = maker_of(launch)
+        if self.result_made_by:
+            del self.operator_extra_links  # Those of the class again.
 
     def execute_step(self, launch: AirflowLaunch, context: Context) -> None:
         """Let the stock operator run the prepared step; subclasses give it its command here."""

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 from airflow_provider_pipes.errors import IntegrityError, SnapshotError
 from airflow_provider_pipes.models.canonical import content_hash, sha256_hex
 from airflow_provider_pipes.runtime.loading import load_snapshot
+from airflow_provider_pipes.runtime.retention import KEPT_SNAPSHOTS, LISTING, hold, prune, release
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
 
 __all__ = ["contents_hash", "extract_snapshot", "find_extracted", "load_snapshot"]
 
+CACHE_VARIABLE = "PIPES_CACHE_DIR"
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
 _CODE = "code"
-_LISTING = "listing.json"
 _METHODS = (0, 8)  # Stored and deflated; nothing of ours is packed otherwise.
 # All extracted files get this time (1980-01-01), so any later write to one shows in a mere stat.
 _MTIME_NS = 315_532_800 * 10**9
@@ -37,7 +38,9 @@ def contents_hash(digests: Iterable[tuple[str, str]]) -> str:
     return content_hash(sorted(map(list, digests)))
 
 
-def extract_snapshot(data: bytes, expected_hash: str, cache_dir: Path | None = None) -> Path:
+def extract_snapshot(
+    data: bytes, expected_hash: str, cache_dir: Path | None = None, keep: int = KEPT_SNAPSHOTS
+) -> Path:
     """Return a folder with the files of a snapshot, extracted now or found there.
 
     Nothing can be imported from it before all of its contents were checked: the files are written
@@ -47,6 +50,7 @@ def extract_snapshot(data: bytes, expected_hash: str, cache_dir: Path | None = N
         data: The zip.
         expected_hash: Its hash, from the deployment.
         cache_dir: Folder to extract into, instead of the user's cache.
+        keep: How many extracted snapshots may stay there once this one is among them.
 
     Raises:
         IntegrityError: the contents are not those that the hash names.
@@ -58,7 +62,9 @@ def extract_snapshot(data: bytes, expected_hash: str, cache_dir: Path | None = N
     cache = _own_folder(cache_dir)
     if cache is not None:
         with suppress(OSError):  # Read-only or full: a temporary folder may be neither.
-            return _extract_into(cache, data, expected_hash)
+            code = _extract_into(cache, data, expected_hash)
+            prune(cache, keep)
+            return code
     try:
         return _extract_temporarily(data, expected_hash)
     except OSError as error:
@@ -87,8 +93,11 @@ def find_extracted(expected_hash: str, cache_dir: Path | None = None) -> Path | 
     if cache is not None:
         places.append(cache / expected_hash)
     for place in places:
-        if place is not None and _intact(place, expected_hash):
-            return place / _CODE
+        # Held first, or it might be pruned once it was looked at.
+        if place is not None and hold(place):
+            if _intact(place, expected_hash):
+                return place / _CODE
+            release(place)
     return None
 
 
@@ -108,7 +117,7 @@ def _own_folder(cache_dir: Path | None) -> Path | None:
 
 
 def _user_cache() -> Path | None:
-    configured = os.environ.get("PIPES_CACHE_DIR")
+    configured = os.environ.get(CACHE_VARIABLE)
     if configured:
         return Path(os.path.abspath(configured))
     base = os.environ.get("XDG_CACHE_HOME", "")
@@ -120,7 +129,7 @@ def _user_cache() -> Path | None:
 
 def _intact(place: Path, expected_hash: str) -> bool:
     try:
-        listing = json.loads((place / _LISTING).read_bytes())
+        listing = json.loads((place / LISTING).read_bytes())
         if contents_hash((name, digest) for name, digest, _ in listing) != expected_hash:
             return False
         stats = ((os.lstat(place / _CODE / name), size) for name, _, size in listing)
@@ -163,9 +172,13 @@ def _extract_into(cache: Path, data: bytes, expected_hash: str) -> Path:
                 f"the code snapshot's contents have the hash {found}, expected {expected_hash}; deploy the "
                 "pipeline again, and find out who writes to code/ in the artifact store"
             )
-        (work / _LISTING).write_text(json.dumps(listing))
+        (work / LISTING).write_text(json.dumps(listing))
+        hold(work)  # Its lock goes with it to its new name.
         _take_name(work, final, expected_hash)
+        if not hold(final):
+            raise OSError(f"{final} was removed as soon as it was there")
     finally:
+        release(work)
         shutil.rmtree(work, ignore_errors=True)
     return final / _CODE
 

@@ -1,30 +1,69 @@
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
+from airflow.cli.cli_config import GroupCommand
+from airflow.sdk import BaseOperator, BaseOperatorLink
 
 from airflow_provider_pipes.get_provider_info import get_provider_info
 from airflow_provider_pipes.version import __version__
+
+PACKAGE = Path(__file__).parents[2] / "airflow_provider_pipes"
 
 
 def test_the_description_fits_the_schema_that_airflow_has() -> None:
     schema = json.loads((resources.files("airflow") / "provider_info.schema.json").read_text())
     jsonschema.validate(get_provider_info(), schema)
+    assert get_provider_info().keys() <= schema["properties"].keys()
 
 
-def test_every_module_that_it_names_is_there() -> None:
-    root = Path(__file__).parents[2]
-    modules = [module for each in get_provider_info()["operators"] for module in each["python-modules"]]
-    assert modules
-    for module in modules:
-        assert (root / f"{module.replace('.', '/')}.py").is_file()
+@pytest.mark.airflow
+def test_everything_that_it_names_can_be_imported() -> None:
+    info = get_provider_info()
+    for each in info["operators"]:
+        for module in each["python-modules"]:
+            found = vars(importlib.import_module(module)).values()
+            own = [each for each in found if isinstance(each, type) and each.__module__ == module]
+            assert any(issubclass(each, BaseOperator) for each in own), module
+    for path in info["extra-links"]:
+        assert issubclass(imported(path), BaseOperatorLink)
+    for path in info["cli"]:
+        assert [type(command) for command in imported(path)()] == [GroupCommand]
+
+
+def imported(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.airflow
+def test_every_operator_and_link_of_ours_is_named() -> None:
+    info = get_provider_info()
+    named = {module for each in info["operators"] for module in each["python-modules"]}
+    operators, links = set(), set()
+    for file in (PACKAGE / "operators").glob("[!_]*.py"):
+        module = f"airflow_provider_pipes.operators.{file.stem}"
+        for name, each in vars(importlib.import_module(module)).items():
+            if isinstance(each, type) and each.__module__ == module:
+                operators |= {module} if issubclass(each, BaseOperator) else set()
+                links |= {f"{module}.{name}"} if issubclass(each, BaseOperatorLink) else set()
+    assert operators == named
+    assert links == set(info["extra-links"])
+
+
+def test_an_integration_is_named_for_all_that_refers_to_one() -> None:
+    info = get_provider_info()
+    known = {each["integration-name"] for each in info["integrations"]}
+    assert {each["integration-name"] for each in info["operators"]} == known
 
 
 def test_asking_for_it_imports_nothing() -> None:
