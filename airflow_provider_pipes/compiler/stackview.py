@@ -9,7 +9,7 @@ from airflow_provider_pipes.models.deployment import StackSpec
 from airflow_provider_pipes.models.settings import DockerSettings, ResourceSettings, TaskSettings
 
 if TYPE_CHECKING:
-    from airflow_provider_pipes.stack.project import ProjectDefaults
+    from airflow_provider_pipes.stack.projectfile import ProjectDefaults
     from airflow_provider_pipes.stack.stack import Stack
 
 
