@@ -5,9 +5,9 @@ The names below load on first use, so that importing the package costs nothing i
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from airflow_provider_pipes.lazy import lazy_names
 from airflow_provider_pipes.version import __version__
 
 if TYPE_CHECKING:
@@ -48,14 +48,4 @@ _HOME = {
     "step": "authoring.step",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_provider_pipes.lazy import lazy_names
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import BaseEntrypointConfiguration
@@ -32,14 +33,4 @@ _HOME = {
     "StepOperatorEntrypointConfiguration": "step_operator_entrypoint_configuration",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -5,8 +5,9 @@ The names below load on first use; they need pytest.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_provider_pipes.lazy import lazy_names
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.testing.airflow_api import AirflowApi
@@ -58,14 +59,4 @@ _HOME = {
     "run_pipeline": "pipeline_runs",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)
