@@ -27,6 +27,7 @@ OURS = {
     "airflow_provider_pipes",
     "airflow_provider_pipes.testing",
     "airflow_provider_pipes.testing.plugin",
+    "airflow_provider_pipes.lazy",
     "airflow_provider_pipes.version",
 }
 PIPELINE = """
