@@ -39,9 +39,14 @@ from collections.abc import Sequence
 
 
 class PipesError(Exception):
-    """Base of every error that carries a message meant for the user."""
+    """Base of every error that carries a message meant for the user.
+
+    Attributes:
+        traceback_text: Where it tells what a user's own code raised: their frames, without ours.
+    """
 
     exit_code = 1
+    traceback_text = ""
 
 
 class AuthoringError(PipesError):
@@ -207,6 +212,26 @@ def message_of(error: BaseException) -> str:
         return str(error)
     except Exception:
         return f"<{type(error).__name__} whose text can't be shown>"
+
+
+def said_of(whose: str, error: BaseException, where: str = "") -> str:
+    """Return the sentence that tells what a class of the user's raised, or that it ended the process.
+
+    Args:
+        whose: As "orchestrator 'o'".
+        error: What it raised.
+        where: The method.
+    """
+    place = f" in {where}" if where else ""
+    if isinstance(error, SystemExit):
+        advice = "return from the method, or raise an exception to fail"
+        return f"{whose} called sys.exit({error.code!r}){place}; {advice}"
+    return f"{whose} raised {type(error).__name__}{place}: {message_of(error)}"
+
+
+def is_plain_exit(error: BaseException) -> bool:
+    """Return whether an error is a call of ``sys.exit``, and no signal (see entrypoints.entrypoint)."""
+    return type(error) is SystemExit
 
 
 def listing(headline: str, problems: Sequence[str]) -> str:

@@ -84,10 +84,18 @@ def artifact_store_of(stack: Stack) -> BaseArtifactStore:
     Raises:
         ConfigurationError: the component does not derive from ``BaseArtifactStore``.
     """
-    store = stack.artifact_store
+    return as_artifact_store(stack.artifact_store)
+
+
+def as_artifact_store(store: StackComponent) -> BaseArtifactStore:
+    """Return a component as the artifact store that it is.
+
+    Raises:
+        ConfigurationError: it does not derive from ``BaseArtifactStore``.
+    """
     if not isinstance(store, BaseArtifactStore):
         raise ConfigurationError(
-            f"artifact store {store.name!r} of stack {stack.name!r} is a {store.__class__.__name__}, which "
-            "does not derive from BaseArtifactStore"
+            f"artifact store {store.name!r} is a {store.__class__.__name__}, which does not derive from "
+            "BaseArtifactStore"
         )
     return store

@@ -29,7 +29,9 @@ COMMANDS = {
     "stack": "Put components together, and choose the stack that is used.",
     "status": "Show whether what `pipes up` started is running; exit with 1 if it is not.",
     "step-operator": "Register, show and change step operators.",
-    "undeploy": "Remove DAG files that `pipes deploy` wrote; their runs and artifacts stay.",
+    "undeploy": (
+        "Remove DAG files that `pipes deploy` wrote, all of them or none; their runs and artifacts stay."
+    ),
     "up": "Start an Airflow on this machine that reads the project's dags folder.",
 }
 

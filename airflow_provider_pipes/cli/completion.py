@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
 
 from airflow_provider_pipes.stack.builtin import BUILT_IN_FLAVORS, BUILT_IN_TABLES
 from airflow_provider_pipes.stack.enums import StackComponentType
 from airflow_provider_pipes.stack.location import find_file
 
 Found = Iterator[tuple[str, str]]
+
+_NEWEST = 50
 
 
 def complete_components(context: typer.Context, incomplete: str) -> Found:
@@ -36,7 +37,7 @@ def complete_flavors(context: typer.Context, incomplete: str) -> Found:
         return
     own = _table(_values().get("flavors"), kind.value)
     names = {**dict.fromkeys(BUILT_IN_FLAVORS[kind], "built in"), **{name: str(own[name]) for name in own}}
-    yield from _matching(names.items(), incomplete)
+    yield from matching(names.items(), incomplete)
 
 
 def complete_stacks(incomplete: str) -> Found:
@@ -44,9 +45,40 @@ def complete_stacks(incomplete: str) -> Found:
     return _named("stacks", incomplete)
 
 
+def complete_runs(context: typer.Context, incomplete: str) -> Found:
+    """Yield the newest runs."""
+    with _quiet():
+        return matching(_runs(context.params.get("stack"), context.params.get("pipeline")), incomplete)
+    return iter(())
+
+
+def complete_dags(context: typer.Context, incomplete: str) -> Found:
+    """Yield the DAGs whose files `pipes deploy` wrote, where no path is typed."""
+    with _quiet():
+        return matching(_dags(context.params.get("stack"), context.params.get("dags_folder")), incomplete)
+    return iter(())
+
+
 def complete_fields(context: typer.Context, incomplete: str) -> Found:
     """Yield the fields of the configuration of the component that is being typed."""
-    return _matching(_fields(context), incomplete)
+    return matching(component_fields(context), incomplete)
+
+
+def component_fields(context: Any) -> list[tuple[str, str]]:
+    """Return names and meanings of the fields of the component that the command line names so far."""
+    kind = _kind(context)
+    if kind is None:
+        return []
+    with _quiet():
+        # An option that still waits for its value leaves the words before it unassigned.
+        name = context.params.get("name") or next(iter(context.args), "")
+        return _loaded_fields(kind, context.params.get("flavor"), name)
+    return []
+
+
+def matching(pairs: Iterable[tuple[str, str]], incomplete: str) -> Found:
+    """Yield the pairs whose name begins as what is typed."""
+    return ((name, text) for name, text in pairs if name.startswith(incomplete))
 
 
 def _completer(kind: StackComponentType) -> Callable[[str], Found]:
@@ -63,16 +95,33 @@ complete_image_builders = _completer(StackComponentType.IMAGE_BUILDER)
 complete_container_registries = _completer(StackComponentType.CONTAINER_REGISTRY)
 
 
-class FieldsCommand(TyperCommand):
-    """A command whose further options are the fields of a configuration."""
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    # What a flavor's module prints while it is imported is no completion.
+    said = io.StringIO()
+    with contextlib.suppress(Exception), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        yield
 
-    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """Return the command's own options and the fields."""
-        found = super().shell_complete(ctx, incomplete)
-        # The class of an item is click's or typer's own, by typer's version; every command has --help.
-        item = type(super().shell_complete(ctx, "--help")[0])
-        options = ((f"--{name.replace('_', '-')}", text) for name, text in _fields(ctx))
-        return [*found, *(item(name, help=text or None) for name, text in _matching(options, incomplete))]
+
+def _runs(stack: str | None, pipeline: str | None) -> list[tuple[str, str]]:
+    from airflow_provider_pipes.artifacts.component import as_artifact_store
+    from airflow_provider_pipes.cli.session import project_here
+    from airflow_provider_pipes.runtime.history import History
+
+    project = project_here()
+    storage = as_artifact_store(project.artifact_store(stack)).storage(project.root)
+    return [(name, f"pipeline {of}") for name, of in History(storage).newest(pipeline, _NEWEST)]
+
+
+def _dags(stack: str | None, dags_folder: str | Path | None) -> list[tuple[str, str]]:
+    from airflow_provider_pipes.cli.deploy import airflow_orchestrator
+    from airflow_provider_pipes.cli.session import project_here
+    from airflow_provider_pipes.orchestrators.airflow.publish import generated_files
+
+    project = project_here()
+    orchestrator = airflow_orchestrator(project.stack_for_deploy(stack))
+    folder = orchestrator.dags_folder(project.root, Path(dags_folder) if dags_folder else None)
+    return sorted((each.path.stem, each.marker.source) for each in generated_files(folder))
 
 
 def _kind(context: Any) -> StackComponentType | None:
@@ -82,20 +131,6 @@ def _kind(context: Any) -> StackComponentType | None:
             return kinds[context.info_name]
         context = context.parent
     return None
-
-
-def _fields(context: Any) -> list[tuple[str, str]]:
-    """Return names and meanings of the fields of the component that the command line names so far."""
-    kind = _kind(context)
-    if kind is None:
-        return []
-    # What a flavor's module prints while it is imported is no completion.
-    said = io.StringIO()
-    with contextlib.suppress(Exception), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        # An option that still waits for its value leaves the words before it unassigned.
-        name = context.params.get("name") or next(iter(context.args), "")
-        return _loaded_fields(kind, context.params.get("flavor"), name)
-    return []
 
 
 def _loaded_fields(kind: StackComponentType, flavor: str | None, name: str) -> list[tuple[str, str]]:
@@ -114,11 +149,7 @@ def _named(section: str, incomplete: str) -> Found:
         name: f"flavor {table['flavor']}" if isinstance(table, dict) and "flavor" in table else ""
         for name, table in {**BUILT_IN_TABLES.get(section, {}), **own}.items()
     }
-    return _matching(names.items(), incomplete)
-
-
-def _matching(pairs: Iterable[tuple[str, str]], incomplete: str) -> Found:
-    return ((name, text) for name, text in pairs if name.startswith(incomplete))
+    return matching(names.items(), incomplete)
 
 
 def _values() -> dict[str, Any]:

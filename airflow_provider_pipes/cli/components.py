@@ -11,13 +11,13 @@ import typer
 
 from airflow_provider_pipes.cli import flavors
 from airflow_provider_pipes.cli.completion import (
-    FieldsCommand,
     complete_components,
     complete_fields,
     complete_flavors,
 )
-from airflow_provider_pipes.cli.options import JsonFlag
-from airflow_provider_pipes.cli.terminal import ERR, OUT, Part, one_line, print_json, stdout_kept_clean
+from airflow_provider_pipes.cli.fields_command import FieldsCommand
+from airflow_provider_pipes.cli.options import Command, Group, JsonFlag
+from airflow_provider_pipes.cli.terminal import OUT, Part, one_line, print_json, stdout_kept_clean, warn
 from airflow_provider_pipes.stack.enums import StackComponentType
 
 if TYPE_CHECKING:
@@ -44,19 +44,19 @@ FieldsArgument = Annotated[
 def component_commands(kind: StackComponentType) -> typer.Typer:
     """Return the group of commands for a kind of components."""
     label, many = kind.label, kind.plural.replace("_", " ")
-    group = typer.Typer(help=f"Register, show and change {many}.", no_args_is_help=True)
+    group = typer.Typer(cls=Group, help=f"Register, show and change {many}.", no_args_is_help=True)
     group.command(
         "register", help=f"Write a new {label} into pipes.toml.", cls=FieldsCommand, context_settings=_FIELDS
     )(register)
-    group.command("list", help=f"List the {many}.")(list_components)
-    group.command("describe", help=f"Show one {label} with its configuration.")(describe)
+    group.command("list", help=f"List the {many}.", cls=Command)(list_components)
+    group.command("describe", help=f"Show one {label} with its configuration.", cls=Command)(describe)
     group.command(
         "update",
         help=f"Change fields of one {label} in pipes.toml.",
         cls=FieldsCommand,
         context_settings=_FIELDS,
     )(update)
-    group.command("delete", help=f"Take one {label} out of pipes.toml.")(delete)
+    group.command("delete", help=f"Take one {label} out of pipes.toml.", cls=Command)(delete)
     group.add_typer(flavors.flavor_commands(kind), name="flavor")
     return group
 
@@ -166,8 +166,7 @@ def describe(context: typer.Context, name: NameArgument, as_json: JsonFlag = Fal
     OUT.line(f"  stacks  {', '.join(document['stacks']) or 'none'}")
     OUT.line(f"  from    {document['origin']}")
     print_config(document["config"])
-    for problem in document["problems"]:
-        ERR.line(("warning: ", "yellow"), problem)
+    warn(document["problems"])
 
 
 def print_config(config: list[dict[str, Any]], indent: bool = True) -> None:
@@ -213,7 +212,7 @@ def component_document(project: Project, kind: StackComponentType, name: str) ->
 def _defaults(config_class: Any) -> dict[str, Any]:
     """Return the fields of a configuration with their defaults, in their order; None where one is needed."""
     from airflow_provider_pipes.registration.fields import default_of
-    from airflow_provider_pipes.registration.options import field_names
+    from airflow_provider_pipes.stack.config import field_names
 
     fields = field_names(config_class)
     return {name: None if each.is_required() else default_of(each) for name, each in fields.items()}
@@ -273,8 +272,7 @@ def tell_change(did: str, name: str, change: Change, where: str = "in") -> None:
     OUT.line(did, (name, "bold"), place)
     for note in change.notes:
         OUT.line(f"  {note}")
-    for warning in change.warnings:
-        ERR.line(("warning: ", "yellow"), warning)
+    warn(change.warnings)
 
 
 def _shown_value(value: Any) -> str:

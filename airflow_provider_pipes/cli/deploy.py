@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from airflow_provider_pipes.cli.failures import tell, tell_all
+from airflow_provider_pipes.cli.completion import complete_dags
+from airflow_provider_pipes.cli.failures import tell_all
 from airflow_provider_pipes.cli.options import DagsFolderOption, JsonFlag, StackOption
 from airflow_provider_pipes.cli.terminal import OUT, Part, print_json
 from airflow_provider_pipes.errors import ConfigurationError, DeployError, PipesError, StaleDagError
@@ -94,6 +95,10 @@ def _candidate(session: Session, dags_folder: Path | None) -> _Candidate:
 
     orchestrator = session.orchestrator
     if not isinstance(orchestrator, AirflowOrchestrator):
+        if dags_folder is not None:
+            raise not_airflow(
+                session.stack, f"it has no use for --dags-folder {dags_folder}: leave that out, or "
+            )
         return _Candidate(session, None)
     folder = orchestrator.dags_folder(session.root, dags_folder)
     return _Candidate(session, orchestrator.dag_file(session.deployment, session.stack, session.root, folder))
@@ -112,12 +117,12 @@ def airflow_orchestrator(stack: Stack) -> AirflowOrchestrator:
     return stack.orchestrator
 
 
-def not_airflow(stack: Stack) -> ConfigurationError:
+def not_airflow(stack: Stack, consequence: str = "") -> ConfigurationError:
     """Return the error for a stack whose orchestrator writes no DAG files."""
     return ConfigurationError(
         f"orchestrator {stack.orchestrator.name!r} of stack {stack.name!r} is of flavor "
-        f"{stack.orchestrator.flavor!r}, which writes no DAG file; choose a stack with an airflow "
-        "orchestrator by --stack"
+        f"{stack.orchestrator.flavor!r}, which writes no DAG file; {consequence}choose a stack with an "
+        "airflow orchestrator by --stack"
     )
 
 
@@ -232,38 +237,47 @@ def undeploy(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="TARGET|DAG_ID...", help="Pipelines as `pipes deploy` takes them, or ids of DAGs."
+            metavar="TARGET|DAG_ID...",
+            help="Pipelines as `pipes deploy` takes them, or ids of DAGs.",
+            autocompletion=complete_dags,
         ),
     ],
     dags_folder: DagsFolderOption = None,
     stack: StackOption = None,
 ) -> None:
-    """Remove DAG files that `pipes deploy` wrote; their runs and artifacts stay."""
-    code = 0
+    """Remove DAG files that `pipes deploy` wrote, all of them or none; their runs and artifacts stay."""
+    from airflow_provider_pipes.orchestrators.airflow.publish import check_removable, unpublish
+
+    # By path: a DAG may be named twice, as a target and by its id.
+    deployed: dict[Path, tuple[Path, str]] = {}
+    errors: list[PipesError] = []
     for text in dict.fromkeys(targets):
         try:
-            OUT.line(("removed", "yellow"), f"    {_remove(text, dags_folder, stack)}")
+            place = _place_of(text, dags_folder, stack)
+            deployed[check_removable(*place)] = place
         except PipesError as error:
-            code = code or tell(error)
-    if code:
-        raise typer.Exit(code)
+            errors.append(error)
+    if errors:
+        raise typer.Exit(tell_all(errors))
+    for place in deployed.values():
+        OUT.line(("removed", "yellow"), f"    {unpublish(*place)}")
 
 
-def _remove(text: str, dags_folder: Path | None, stack_name: str | None) -> Path:
+def _place_of(text: str, dags_folder: Path | None, stack_name: str | None) -> tuple[Path, str]:
+    """Return the dags folder and the id of a DAG."""
     from airflow_provider_pipes.cli.session import project_here, project_of
-    from airflow_provider_pipes.orchestrators.airflow.publish import unpublish
 
     if not _is_target(text):
         project = project_here()
         orchestrator = airflow_orchestrator(project.stack_for_deploy(stack_name))
-        return unpublish(orchestrator.dags_folder(project.root, dags_folder), text)
+        return orchestrator.dags_folder(project.root, dags_folder), text
     from airflow_provider_pipes.compiler.target import load_target
 
     target = load_target(text)
     root, project = project_of(target.layout)
     orchestrator = airflow_orchestrator(project.stack_for_deploy(stack_name))
     folder = orchestrator.dags_folder(root, dags_folder)
-    return unpublish(folder, orchestrator.config.dag_id_for(target.pipeline.name))
+    return folder, orchestrator.config.dag_id_for(target.pipeline.name)
 
 
 def _is_target(text: str) -> bool:

@@ -6,7 +6,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,7 @@ def _shown(examination: Examination, begun: float) -> list[Finding]:
 
     findings: list[Finding] = []
     width = max(len(each.title) for each in CHECKS)
-    with _progress(OUT) as say:
+    with _progress(OUT if OUT.is_terminal else ERR) as say:
         for check in CHECKS:
             say(check.title)
             # What a user's module prints belongs on stderr, not between our lines.
@@ -129,8 +129,10 @@ def _progress(output: Output) -> Iterator[Any]:
     if not output.is_terminal:
         yield lambda title: None
         return
-    spinner = "dots" if output.can_show("⠋") else "line"
-    with ExitStack() as stack:
-        shown: AbstractContextManager[Any] = output.console.status("", spinner=spinner)
-        status = stack.enter_context(shown)
-        yield lambda title: status.update(f"checking {title} …")
+    from rich.live import Live
+    from rich.spinner import Spinner
+
+    spinner = Spinner("dots" if output.can_show("⠋") else "line")
+    # What is found goes on to stdout, also where only stderr is a terminal.
+    with Live(spinner, console=output.console, transient=True, redirect_stdout=output is OUT):
+        yield lambda title: spinner.update(text=f"checking {title} …")

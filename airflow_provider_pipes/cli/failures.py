@@ -6,11 +6,13 @@ import os
 import traceback
 
 from airflow_provider_pipes.cli.terminal import ERR, visible
-from airflow_provider_pipes.errors import PipesError, RunFailedError, UserCodeError
+from airflow_provider_pipes.errors import PipesError, RunFailedError
 
 DEBUG_VARIABLE = "PIPES_DEBUG"
 EXIT_BUG = 70
 """A mistake of ours, as sysexits.h has it."""
+EXIT_UNWRITTEN = 74
+"""Output that could not be written, as sysexits.h has it."""
 EXIT_INTERRUPTED = 130
 
 
@@ -24,9 +26,10 @@ def tell(error: PipesError) -> int:
 
 
 def _user_traceback(error: PipesError) -> str:
-    if isinstance(error, UserCodeError):
-        return error.traceback_text
     cause = error.__cause__
+    for each in (error, cause):
+        if isinstance(each, PipesError) and each.traceback_text:
+            return each.traceback_text
     if isinstance(error, RunFailedError) and cause is not None and not isinstance(cause, PipesError):
         from airflow_provider_pipes.runtime.sources import user_traceback
 
@@ -51,6 +54,16 @@ def tell_bug(error: Exception) -> int:
     said = " ".join(f"{type(error).__name__}: {error}".split())
     ERR.line(("error: ", "bold red"), f"this is a bug in airflow-provider-pipes ({said}); {hint}")
     return EXIT_BUG
+
+
+def tell_unwritten(error: OSError) -> int:
+    """Print that what the command has to say can't be written."""
+    reason = error.strerror or str(error)
+    ERR.line(
+        ("error: ", "bold red"),
+        f"cannot write the output: {reason[:1].lower()}{reason[1:]}; send it to another place",
+    )
+    return EXIT_UNWRITTEN
 
 
 def tell_interrupted(advice: str = "") -> int:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from airflow_provider_pipes.cli.completion import complete_flavors
-from airflow_provider_pipes.cli.options import JsonFlag
-from airflow_provider_pipes.cli.terminal import ERR, OUT, Part, print_json, stdout_kept_clean
+from airflow_provider_pipes.cli.options import Command, Group, JsonFlag
+from airflow_provider_pipes.cli.terminal import OUT, Part, print_json, stdout_kept_clean, warn
 from airflow_provider_pipes.stack.enums import StackComponentType
 from airflow_provider_pipes.stack.location import FILE_NAME
 
@@ -26,11 +26,15 @@ FlavorArgument = Annotated[
 def flavor_commands(kind: StackComponentType) -> typer.Typer:
     """Return the group of commands for the flavors of a kind."""
     label, many = kind.label, kind.plural.replace("_", " ")
-    group = typer.Typer(help=f"Register and show flavors of {many}.", no_args_is_help=True)
-    group.command("register", help=f"Write a flavor of your own for {many} into pipes.toml.")(register)
-    group.command("list", help=f"List the {label} flavors.")(list_flavors)
-    group.command("describe", help=f"Show one {label} flavor and the fields of its configuration.")(describe)
-    group.command("delete", help=f"Take one {label} flavor out of pipes.toml.")(delete)
+    group = typer.Typer(cls=Group, help=f"Register and show flavors of {many}.", no_args_is_help=True)
+    group.command("register", help=f"Write a flavor of your own for {many} into pipes.toml.", cls=Command)(
+        register
+    )
+    group.command("list", help=f"List the {label} flavors.", cls=Command)(list_flavors)
+    group.command(
+        "describe", help=f"Show one {label} flavor and the fields of its configuration.", cls=Command
+    )(describe)
+    group.command("delete", help=f"Take one {label} flavor out of pipes.toml.", cls=Command)(delete)
     return group
 
 
@@ -76,6 +80,7 @@ def list_flavors(context: typer.Context, as_json: JsonFlag = False) -> None:
         OUT.line(f"there are no {kind.label} flavors yet; register one with `pipes {group} flavor register`")
     else:
         _print_list(found)
+    warn(project.registry.hidden(kind))
 
 
 def _print_list(found: list[dict[str, Any]]) -> None:
@@ -107,8 +112,8 @@ def describe(context: typer.Context, name: FlavorArgument, as_json: JsonFlag = F
     if document["install"]:
         OUT.line(f"  needs  pip install '{document['install']}'")
     _print_fields(document["config"])
-    if document["problem"]:
-        ERR.line(("warning: ", "yellow"), f"it can't be used here yet: {document['problem']}")
+    problem = document["problem"]
+    warn([*document["warnings"], *([f"it can't be used here yet: {problem}"] if problem else [])])
 
 
 def _print_fields(fields: list[dict[str, Any]]) -> None:
@@ -129,7 +134,7 @@ def _print_fields(fields: list[dict[str, Any]]) -> None:
 
 
 def _document(project: Project, kind: StackComponentType, name: str) -> dict[str, Any]:
-    from airflow_provider_pipes.registration.checks import implementation_of
+    from airflow_provider_pipes.registration.checks import implementation_of, unwritable_fields
     from airflow_provider_pipes.registration.fields import config_fields
     from airflow_provider_pipes.stack.builtin import BUILT_IN_FLAVORS
 
@@ -144,6 +149,7 @@ def _document(project: Project, kind: StackComponentType, name: str) -> dict[str
             {**asdict(each), "required": each.required} for each in config_fields(flavor.config_class)
         ],
         "problem": implementation_of(project.registry, flavor).missing,
+        "warnings": [*project.registry.hidden(kind, name), *unwritable_fields(flavor)],
     }
 
 

@@ -21,6 +21,15 @@ class GraphFormat(StrEnum):
     SVG = "svg"
 
 
+_FORMATS = {
+    ".mmd": GraphFormat.MERMAID,
+    ".mermaid": GraphFormat.MERMAID,
+    ".dot": GraphFormat.DOT,
+    ".gv": GraphFormat.DOT,
+    ".svg": GraphFormat.SVG,
+}
+
+
 def graph(
     target: TargetArgument,
     graph_format: Annotated[
@@ -40,7 +49,7 @@ def graph(
     session = compile_target(target, stack, "run")
     text = draw(session.deployment, chosen.value)
     if output is None:
-        print(text, end="", file=OUT.stream)
+        OUT.write(text)
         return
     try:
         output.write_text(text, encoding="utf-8")
@@ -50,5 +59,14 @@ def graph(
 
 
 def _format_of(output: Path | None) -> GraphFormat:
-    suffixes = {".svg": GraphFormat.SVG, ".dot": GraphFormat.DOT, ".gv": GraphFormat.DOT}
-    return suffixes.get(output.suffix, GraphFormat.MERMAID) if output else GraphFormat.MERMAID
+    if output is None or not output.suffix:
+        return GraphFormat.MERMAID
+    found = _FORMATS.get(output.suffix.lower())
+    if found is None:
+        known = ", ".join(_FORMATS)
+        raise typer.BadParameter(
+            f"{output.name!r} ends in {output.suffix!r}, and a graph is written as one of {known}; "
+            "choose one of these, or say by --format what to write",
+            param_hint="--output",
+        )
+    return found

@@ -26,15 +26,19 @@ def init(
     ] = None,
 ) -> None:
     """Write a starter project: pipes.toml, a small pipeline, its test, and what to do next."""
-    from airflow_provider_pipes.starter.files import starter_files
+    from airflow_provider_pipes.starter.files import KEPT_FILES, starter_files
 
     target = Path(os.path.abspath(folder))
     chosen = _chosen_name(target, name)
     files = starter_files(chosen)
-    _require_free(target, files)
-    _write(target, files)
+    _require_folder(target)
+    kept = [path for path in files if path in KEPT_FILES and os.path.lexists(target / path)]
+    new = {path: text for path, text in files.items() if path not in kept}
+    _require_free(target, new)
+    _write(target, new)
     for path in files:
-        OUT.line(("created", "green"), f"  {folder / path}")
+        told = ("kept   ", "yellow") if path in kept else ("created", "green")
+        OUT.line(told, f"  {folder / path}", ", which was there" if path in kept else "")
     _say_next(folder, chosen)
 
 
@@ -51,15 +55,18 @@ def _chosen_name(target: Path, name: str | None) -> str:
     return name
 
 
+def _require_folder(target: Path) -> None:
+    above = next(each for each in (target, *target.parents) if os.path.lexists(each))
+    if not above.is_dir():
+        raise ConfigurationError(f"{above} is no folder; name another")
+
+
 def _require_free(target: Path, files: Mapping[str, str]) -> None:
     """Check that nothing would be replaced.
 
     Raises:
-        ConfigurationError: lists every file that is there, or names what is no folder.
+        ConfigurationError: lists every file that is there.
     """
-    above = next(each for each in (target, *target.parents) if os.path.lexists(each))
-    if not above.is_dir():
-        raise ConfigurationError(f"{above} is no folder; name another")
     taken = [path for path in files if os.path.lexists(target / path)]
     if taken:
         headline = f"{target} has files that a starter project would replace, so nothing was written"
@@ -68,7 +75,7 @@ def _require_free(target: Path, files: Mapping[str, str]) -> None:
 
 def _write(target: Path, files: Mapping[str, str]) -> None:
     """Write all files or none."""
-    missing = [each for each in (target, *target.parents) if not each.exists()]
+    missing = [each for each in (target, *target.parents) if not os.path.lexists(each)]
     written: list[Path] = []
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -81,9 +88,10 @@ def _write(target: Path, files: Mapping[str, str]) -> None:
         _take_back(written, missing)
         if isinstance(error, OSError):
             reason = (error.strerror or str(error)).lower()
+            cure = "give yourself the right to, or " if isinstance(error, PermissionError) else ""
             raise ConfigurationError(
                 f"can't write {error.filename or target}: {reason}; nothing was written: "
-                "give yourself the right to, or name another folder"
+                f"{cure}name another folder"
             ) from None
         raise
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_pipes.models.parameters import JSON_TYPES
+from airflow_provider_pipes.compiler.parameter_values import admitted_types, in_words, is_of
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.models.deployment import ParameterSpec
 
-_NAME_OF = {python: name for name, python in JSON_TYPES.items()}
 _HINTS = {
     "True": "write true",
     "False": "write false",
@@ -56,47 +56,44 @@ def parse_value(text: str, schema: Mapping[str, Any]) -> Any:
     if types == {"string"}:
         return text
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         if "string" in types:
             return text
-        hint = _HINTS.get(text.strip(), "quote it so that the shell leaves it as it is")
-        expected = " or ".join(sorted(types))
-        raise ValueError(f"expected JSON ({expected}), got {text!r}: {_short(error)}; {hint}") from None
-    if "string" in types and not _is_of(value, types):
+        raise ValueError(
+            f"expected {in_words(types)}, got {_short(text)}{_hint(text, types, error)}"
+        ) from None
+    if "string" in types and not is_of(value, types):
         return text
     return value
 
 
-def admitted_types(schema: Mapping[str, Any]) -> set[str]:
-    """Return the names of the JSON types that a schema admits."""
-    return _types(schema, schema.get("$defs", {}), frozenset())
-
-
-def _types(schema: Any, definitions: Mapping[str, Any], seen: frozenset[str]) -> set[str]:
-    if not isinstance(schema, Mapping):
-        return set(JSON_TYPES)
-    reference = schema.get("$ref")
-    if reference is not None:
-        name = str(reference).rpartition("/")[2]
-        return set() if name in seen else _types(definitions.get(name), definitions, seen | {name})
-    choices = schema.get("anyOf") or schema.get("oneOf")
-    if choices:
-        return set().union(*(_types(each, definitions, seen) for each in choices))
-    if "enum" in schema or "const" in schema:
-        return {_NAME_OF[type(each)] for each in schema.get("enum", [schema.get("const")])}
-    declared = schema.get("type", list(JSON_TYPES))
-    return set(declared) if isinstance(declared, list) else {declared}
-
-
-def _is_of(value: Any, types: set[str]) -> bool:
-    name = _NAME_OF[type(value)]
-    return name in types or (name == "integer" and "number" in types)
+class _NoNumberError(ValueError):
+    """What Python reads as a number, and JSON has not."""
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")
+    raise _NoNumberError(f"{constant} is no number in JSON")
 
 
-def _short(error: Exception) -> str:
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise _NoNumberError(f"{_short(text)} is too large for a number")
+    return value
+
+
+def _hint(text: str, types: Collection[str], error: Exception) -> str:
+    if text.strip() in _HINTS:
+        return f"; {_HINTS[text.strip()]}"
+    if isinstance(error, RecursionError):
+        return ": it is nested too deeply"
+    if isinstance(error, _NoNumberError):
+        return f": {error}"
+    if not {"array", "object"} & set(types):
+        return ""
+    return "; write JSON, in quotes so that the shell leaves it as it is"
+
+
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= 60 else f"{text[:59]!r}…"

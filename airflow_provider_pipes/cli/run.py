@@ -210,7 +210,7 @@ class _Outcome:
         style = {"success": "bold green", "failed": "bold red", "interrupted": "bold yellow"}[self.state]
         self.output.line((self.state, style), f" in {duration(self.seconds)}: {self.progress.counts()}")
         if self.progress.anything_happened:
-            self.output.line(f"  look at it with `pipes runs show {shlex.quote(self.submission.run_name)}`")
+            self.output.line(f"  look at it with `{self.session.look_command(self.submission.run_name)}`")
 
     def document(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""

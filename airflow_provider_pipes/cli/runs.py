@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from airflow_provider_pipes.cli.completion import complete_runs
 from airflow_provider_pipes.cli.options import JsonFlag, StackOption
 from airflow_provider_pipes.cli.terminal import OUT, Part, duration, one_line, print_json, size
 
@@ -49,15 +50,28 @@ def list_runs(
     if as_json:
         print_json([_summary(run) for run in found])
     elif not found:
-        OUT.line("there are no runs yet; start one with `pipes run`")
+        _print_none(history, name)
     else:
         rows = [_row(run) for run in found]
         OUT.table(["RUN", "PIPELINE", "STATE", "STARTED", "TIME", "ORIGIN"], rows, right=["TIME"])
 
 
+def _print_none(history: History, pipeline: str | None) -> None:
+    others = history.pipelines()
+    if pipeline is None or not others:
+        OUT.line("there are no runs yet; start one with `pipes run`")
+    else:
+        OUT.line(f"there are no runs of pipeline {pipeline!r}; there are runs of: {', '.join(others)}")
+
+
 def show_run(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="Name of the run; Airflow's run id for a DAG run.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="Name of the run; Airflow's run id for a DAG run.",
+            autocompletion=complete_runs,
+        ),
     ],
     pipeline: PipelineOption = None,
     stack: StackOption = None,
@@ -78,7 +92,7 @@ def show_run(
 
 
 def _history(target: str | None, pipeline: str | None, stack_name: str | None) -> tuple[History, str | None]:
-    from airflow_provider_pipes.artifacts.component import artifact_store_of
+    from airflow_provider_pipes.artifacts.component import as_artifact_store
     from airflow_provider_pipes.cli.session import project_here, project_of
     from airflow_provider_pipes.runtime.history import History
 
@@ -91,7 +105,7 @@ def _history(target: str | None, pipeline: str | None, stack_name: str | None) -
         loaded = load_target(target)
         pipeline = loaded.pipeline.name
         root, project = project_of(loaded.layout)
-    return History(artifact_store_of(project.stack(stack_name)).storage(root)), pipeline
+    return History(as_artifact_store(project.artifact_store(stack_name)).storage(root)), pipeline
 
 
 def _row(run: RunHistory) -> list[Part]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airflow_provider_pipes.cli.failures import tell_interrupted
 from airflow_provider_pipes.cli.options import DagsFolderOption, JsonFlag, StackOption
 from airflow_provider_pipes.cli.terminal import ERR, OUT, print_json
+from airflow_provider_pipes.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.orchestrators.airflow.server import LocalAirflow
@@ -25,12 +28,22 @@ PortOption = Annotated[
 ]
 
 
+def _checked_timeout(seconds: float) -> float:
+    # Not by a minimum, since NaN is below none.
+    if not seconds > 0:
+        raise typer.BadParameter(f"{seconds:g} is no time to wait; give a number of seconds above 0")
+    return seconds
+
+
 def up(
     dags_folder: DagsFolderOption = None,
     home: HomeOption = None,
     port: PortOption = _DEFAULT_PORT,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long to wait until it is healthy.")
+        float,
+        typer.Option(
+            metavar="SECONDS", callback=_checked_timeout, help="How long to wait until it is healthy."
+        ),
     ] = 180.0,
     stack: StackOption = None,
 ) -> None:
@@ -42,13 +55,20 @@ def up(
 
     own = _own_server(stack)
     if own is not None:
+        _refuse_airflow_options(own, {"--dags-folder": dags_folder, "--home": home})
         own.up()
         _tell_own(own)
         return
+    airflow = _local_airflow(home, dags_folder, port, stack)
+    airflow.require_startable()
     if home is None:
         make_own_folder(project_here().root)
-    airflow = _local_airflow(home, dags_folder, port, stack)
-    address = airflow.up(timeout, ERR.line)
+    ran = airflow.status().running
+    try:
+        address = airflow.up(timeout, ERR.line)
+    except KeyboardInterrupt:
+        advice = "Airflow still runs; `pipes down` stops it" if ran else "what was started was stopped again"
+        raise typer.Exit(tell_interrupted(advice)) from None
     OUT.line("Airflow is up: ", (address.url, "bold"))
     OUT.line(f"  user      {address.user}")
     OUT.line(f"  password  in {address.password_file}")
@@ -85,12 +105,20 @@ def status(home: HomeOption = None, stack: StackOption = None, as_json: JsonFlag
             {
                 "running": found.running,
                 "pid": found.pid,
+                "left": list(found.left),
                 "url": found.url,
                 "components": dict(found.components),
                 "dags_folder": str(found.dags_folder),
                 "log_file": str(found.log_file),
             }
         )
+    elif found.left:
+        OUT.line(
+            ("Airflow is broken", "bold red"),
+            f": its main process is gone, and {len(found.left)} others still run "
+            f"({', '.join(map(str, found.left))}); end them with `pipes down`",
+        )
+        OUT.line(f"  log             {found.log_file}")
     elif not found.running:
         OUT.line("Airflow is not running; start it with `pipes up`")
     else:
@@ -101,6 +129,16 @@ def status(home: HomeOption = None, stack: StackOption = None, as_json: JsonFlag
         OUT.line(f"  log             {found.log_file}")
     if not found.running:
         raise typer.Exit(1)
+
+
+def _refuse_airflow_options(orchestrator: BaseOrchestrator, given: Mapping[str, Path | None]) -> None:
+    for option, value in given.items():
+        if value is not None:
+            raise ConfigurationError(
+                f"orchestrator {orchestrator.name!r} starts something of its own and no Airflow, so it has "
+                f"no use for {option} {value}; leave that out, or choose by --stack a stack with an airflow "
+                "orchestrator"
+            )
 
 
 def _own_server(stack_name: str | None) -> BaseOrchestrator | None:

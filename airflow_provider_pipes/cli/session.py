@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,7 @@ class Session:
         text: The TARGET as the user wrote it.
         root: The project's folder.
         replaced: The stack's own orchestrator, where another one deploys in its place.
+        chosen_stack: What ``--stack`` says.
     """
 
     text: str
@@ -44,6 +47,7 @@ class Session:
     code: ProjectCode
     compilation: Compilation
     replaced: str | None = None
+    chosen_stack: str | None = None
 
     @property
     def deployment(self) -> PipelineDeployment:
@@ -68,10 +72,24 @@ class Session:
 
         return artifact_store_of(self.stack).connection_id
 
+    def look_command(self, run_name: str) -> str:
+        """Return the command that shows a run, as it works in the working directory."""
+        words = ["pipes", "runs", "show", run_name]
+        if self.chosen_stack is not None:
+            words += ["--stack", self.chosen_stack]
+        command = shlex.join(words)
+        here = Path.cwd()
+        if folder_of_project(here).resolve() == self.root.resolve():
+            return command
+        return f"(cd {shlex.quote(os.path.relpath(self.root, here))} && {command})"
+
     def submit(self, submission: Submission) -> Any:
         """Let the orchestrator get ready, then run or prepare the pipeline; return what it returns."""
+        from airflow_provider_pipes.orchestrators.telling import errors_told
+
         pipeline = self.target.pipeline
-        self.orchestrator.pre_run(pipeline, pipeline.function.__code__.co_filename)
+        with errors_told(self.orchestrator, "pre_run"):
+            self.orchestrator.pre_run(pipeline, pipeline.function.__code__.co_filename)
         return self.orchestrator.submit(self.deployment, self.stack, submission)
 
     def keep_memo(self) -> None:
@@ -108,7 +126,7 @@ def compile_target(text: str, stack_name: str | None, purpose: Purpose) -> Sessi
     code = ProjectCode(target.layout, root / OWN_FOLDER / "cache" / "closure.json")
     compilation = compile_pipeline(target.pipeline, StackView.of(stack, project.defaults), code)
     replaced = project.replaced_for_deploy(stack_name) if purpose == "deploy" else None
-    return Session(text, root, target, stack, code, compilation, replaced)
+    return Session(text, root, target, stack, code, compilation, replaced, stack_name)
 
 
 def compile_targets(
@@ -141,6 +159,15 @@ def project_here() -> Project:
 
     here = Path.cwd()
     return load_project(here, project_root(here))
+
+
+def folder_of_project(folder: Path) -> Path:
+    """Return the folder of the project that commands given in ``folder`` are for."""
+    from airflow_provider_pipes.compiler.project import project_root
+    from airflow_provider_pipes.stack.location import find_file
+
+    file = find_file(folder)
+    return file.parent if file else project_root(folder)
 
 
 def orchestrator_of(stack: Stack) -> BaseOrchestrator:

@@ -22,15 +22,15 @@ from airflow_provider_pipes.cli.components import (
     print_config,
     tell_change,
 )
-from airflow_provider_pipes.cli.options import JsonFlag
-from airflow_provider_pipes.cli.terminal import ERR, OUT, Part, print_json, stdout_kept_clean
+from airflow_provider_pipes.cli.options import Command, Group, JsonFlag
+from airflow_provider_pipes.cli.terminal import OUT, Part, print_json, stdout_kept_clean, warn
 from airflow_provider_pipes.stack.enums import StackComponentType
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.stack.project import Project
 
 stack_app = typer.Typer(
-    help="Put components together, and choose the stack that is used.", no_args_is_help=True
+    cls=Group, help="Put components together, and choose the stack that is used.", no_args_is_help=True
 )
 
 StackArgument = Annotated[
@@ -54,7 +54,7 @@ ContainerRegistryOption = Annotated[
 ]
 
 
-@stack_app.command("register")
+@stack_app.command("register", cls=Command)
 def register(
     name: StackArgument,
     orchestrator: Annotated[
@@ -102,7 +102,7 @@ def register(
         OUT.line("  it is the active stack now")
 
 
-@stack_app.command("update")
+@stack_app.command("update", cls=Command)
 def update(
     name: StackArgument,
     orchestrator: Annotated[
@@ -163,7 +163,7 @@ def update(
     tell_change("updated stack ", name, change)
 
 
-@stack_app.command("set")
+@stack_app.command("set", cls=Command)
 def activate(name: StackArgument) -> None:
     """Make a stack the active one."""
     from airflow_provider_pipes.registration.stacks import activate_stack
@@ -171,7 +171,7 @@ def activate(name: StackArgument) -> None:
     tell_change("the active stack is now ", name, activate_stack(Path.cwd(), name))
 
 
-@stack_app.command("copy")
+@stack_app.command("copy", cls=Command)
 def copy(
     source: Annotated[
         str, typer.Argument(metavar="SRC", help="Stack to copy.", autocompletion=complete_stacks)
@@ -184,7 +184,7 @@ def copy(
     tell_change(f"copied stack {source} to ", name, copy_stack(Path.cwd(), source, name))
 
 
-@stack_app.command("delete")
+@stack_app.command("delete", cls=Command)
 def delete(name: StackArgument) -> None:
     """Take a stack out of pipes.toml; its components stay."""
     from airflow_provider_pipes.registration.stacks import delete_stack
@@ -192,7 +192,7 @@ def delete(name: StackArgument) -> None:
     tell_change("deleted stack ", name, delete_stack(Path.cwd(), name), "from")
 
 
-@stack_app.command("list")
+@stack_app.command("list", cls=Command)
 def list_stacks(as_json: JsonFlag = False) -> None:
     """List the stacks; the active one is marked."""
     from airflow_provider_pipes.cli.session import project_here
@@ -205,11 +205,16 @@ def list_stacks(as_json: JsonFlag = False) -> None:
         print_json(found)
     else:
         _print_list(found)
-    if active is None:
-        ERR.line(("warning: ", "yellow"), "no stack is the active one; choose one: pipes stack set NAME")
+    if active not in project.stack_names:
+        warn([f"{_no_active(project, active)}; choose one: pipes stack set NAME"])
 
 
-@stack_app.command("describe")
+def _no_active(project: Project, active: str | None) -> str:
+    by = project.source.variables.get(("active_stack",), "pipes.toml")
+    return f"{by} says that stack {active!r} is active, and there is none" if active else "no stack is active"
+
+
+@stack_app.command("describe", cls=Command)
 def describe(
     name: Annotated[
         str | None,
@@ -292,5 +297,4 @@ def _print_document(document: dict[str, Any]) -> None:
         where = from_origin(each)
         OUT.line(f"{kind.label} ", (each["name"], "bold"), f", flavor {each['flavor']}, {where}")
         print_config(each["config"], indent=False)
-    for problem in document["problems"]:
-        ERR.line(("warning: ", "yellow"), problem)
+    warn(document["problems"])

@@ -10,7 +10,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
@@ -33,6 +33,20 @@ def one_line(text: str, limit: int = 0) -> str:
     """Return ``text`` on one line, cut off after ``limit`` characters if there is a limit."""
     flat = visible(" ".join(text.split()))
     return flat if not limit or len(flat) <= limit else f"{flat[: limit - 1]}…"
+
+
+class OutputError(OSError):
+    """What a command says can't be written to where its output goes."""
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.errno, error.strerror) from None
 
 
 class Output:
@@ -67,6 +81,16 @@ class Output:
             return False
         return True
 
+    def write(self, text: str) -> None:
+        """Write text as it is.
+
+        Raises:
+            OutputError: it can't be written.
+        """
+        # Flushed, since whoever follows a pipe wants to see a step when it ends.
+        with _writing():
+            print(text, end="", file=self.stream, flush=True)
+
     def line(self, *parts: Part) -> None:
         """Print one line; a part may be a pair of its text and rich's style for it."""
         if self.is_terminal:
@@ -78,8 +102,7 @@ class Output:
             self.console.print(Text.assemble(*pieces), soft_wrap=True)
             return
         text = "".join(each if isinstance(each, str) else each[0] for each in parts)
-        # Flushed, since whoever follows a pipe wants to see a step when it ends.
-        print(visible(text), file=self.stream, flush=True)
+        self.write(f"{visible(text)}\n")
 
     def table(
         self, headings: Sequence[str], rows: Sequence[Sequence[Part]], right: Sequence[str] = ()
@@ -99,7 +122,7 @@ class Output:
                 text.rjust(width) if heading in right else text.ljust(width)
                 for text, width, heading in zip(row, widths, headings, strict=True)
             ]
-            print("  ".join(cells).rstrip(), file=self.stream)
+            self.write("  ".join(cells).rstrip() + "\n")
 
 
 def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[Part]], right: Sequence[str]) -> Any:
@@ -128,6 +151,16 @@ def prepare_streams() -> None:
             reconfigure(errors="backslashreplace")
 
 
+def flush_output() -> None:
+    """Write out what was printed.
+
+    Raises:
+        OutputError: it can't be.
+    """
+    with _writing():
+        sys.stdout.flush()
+
+
 @contextmanager
 def stdout_kept_clean() -> Iterator[None]:
     """Send to stderr whatever is printed inside the block, also by child processes and libraries in C.
@@ -145,9 +178,15 @@ def stdout_kept_clean() -> Iterator[None]:
         os.close(kept)
 
 
+def warn(sentences: Iterable[str]) -> None:
+    """Print warnings on stderr."""
+    for each in sentences:
+        ERR.line(("warning: ", "yellow"), each)
+
+
 def print_json(document: Any) -> None:
     """Print one JSON document on stdout."""
-    print(json.dumps(_strict(document), indent=2, allow_nan=False), flush=True)
+    OUT.write(json.dumps(_strict(document), indent=2, allow_nan=False) + "\n")
 
 
 def _strict(value: Any) -> Any:

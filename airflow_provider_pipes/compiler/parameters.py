@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 
+from airflow_provider_pipes.compiler.parameter_values import value_problem
 from airflow_provider_pipes.compiler.typecheck import is_typeddict, is_union, plain_annotation, type_name
 from airflow_provider_pipes.errors import AuthoringError, ParameterError, listing
 from airflow_provider_pipes.models.deployment import ParameterSpec
@@ -32,13 +33,6 @@ _ANY_REFERENCE = {"$ref": f"#/$defs/{_ANY_DEFINITION}"}
 _ANNOTATIONS = frozenset({"title", "description", "default", "examples", "deprecated"})
 _BOUNDED_INTEGER = {"type": "integer", "minimum": INTEGER_MIN, "maximum": INTEGER_MAX}
 _BOUNDED_NUMBER = {"type": "number", "minimum": -NUMBER_MAX, "maximum": NUMBER_MAX}
-_KINDS: Mapping[type, tuple[str, ...]] = {
-    str: ("string",),
-    bool: ("boolean",),
-    type(None): ("null",),
-    int: ("integer", "number"),
-    float: ("number",),
-}
 _ANY_SCHEMA = {
     "anyOf": [
         {"type": "null"},
@@ -90,7 +84,7 @@ def _spec(name: str, annotation: Any, default: Any) -> ParameterSpec:
         schema.pop("title", None)
     if default is inspect.Parameter.empty:
         return ParameterSpec(name=name, json_schema=schema, required=True)
-    problem = _default_problem(default, schema)
+    problem = value_problem(default, schema)
     if problem:
         raise ParameterError(f"its default {default!r} does not fit {type_name(annotation)}: {problem}")
     return ParameterSpec(name=name, json_schema=schema, default=coerce(default, schema))
@@ -206,56 +200,6 @@ def _mentions_any(schema: Any) -> bool:
     return isinstance(schema, list) and any(_mentions_any(each) for each in schema)
 
 
-def _default_problem(value: Any, schema: dict[str, Any]) -> str | None:
-    foreign = _foreign(value)
-    return foreign or schema_problem(value, schema)
-
-
-def _foreign(value: Any) -> str | None:
-    """Return what in ``value`` is no JSON that Airflow's database takes, or None."""
-    if isinstance(value, str):
-        if "\x00" in value or any(0xD800 <= ord(each) <= 0xDFFF for each in value):
-            return "Airflow's database takes no NUL character and no lone surrogate"
-        return None
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return f"{value} is no JSON number; use None"
-    if value is None or type(value) in (bool, int, float):
-        return None
-    if type(value) is list:
-        return next(filter(None, map(_foreign, value)), None)
-    if type(value) is dict and all(type(key) is str for key in value):
-        return next(filter(None, map(_foreign, [*value, *value.values()])), None)
-    return f"{type(value).__name__} is no JSON"
-
-
-def schema_problem(value: Any, schema: Mapping[str, Any]) -> str | None:
-    """Return why ``value`` does not fit, in the words of the library that Airflow itself asks, or None."""
-    if _plainly_fits(value, schema):
-        return None
-    import jsonschema
-
-    try:
-        jsonschema.validate(value, schema, format_checker=jsonschema.FormatChecker())
-    except jsonschema.ValidationError as error:
-        where = "".join(f"[{each!r}]" for each in error.absolute_path)
-        return f"at {where}: {error.message}" if where else error.message
-    return None
-
-
-def _plainly_fits(value: Any, schema: Mapping[str, Any]) -> bool:
-    """Say whether ``value`` fits beyond doubt, as most do: jsonschema is slow to import."""
-    if schema.keys() == {"anyOf"}:
-        return any(_plainly_fits(value, each) for each in schema["anyOf"])
-    if not schema.keys() <= {"type", "minimum", "maximum"}:
-        return False
-    kind, declared = type(value), schema.get("type")
-    if kind not in (int, float):
-        return kind in (str, bool, type(None)) and declared in _KINDS[kind]
-    return declared in _KINDS[kind] and bool(
-        schema.get("minimum", value) <= value <= schema.get("maximum", value)
-    )
-
-
 def run_parameters(
     specs: tuple[ParameterSpec, ...],
     given: Mapping[str, Any],
@@ -283,7 +227,7 @@ def run_parameters(
         if name in unreadable:
             continue
         if name in given:
-            problem = _default_problem(given[name], spec.json_schema)
+            problem = value_problem(given[name], spec.json_schema)
             if problem:
                 problems.append(f"parameter {name!r}: {problem}")
             else:

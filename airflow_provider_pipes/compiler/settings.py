@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from airflow_provider_pipes.authoring.options import TASK_OPTIONS
 from airflow_provider_pipes.models.settings import DockerSettings, ResourceSettings, Schedule, TaskSettings
+from airflow_provider_pipes.stack.validation import field_problems
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -23,14 +24,12 @@ _CRON_PRESETS = {
 }
 
 
-def validation_problems(where: str, error: ValidationError) -> list[str]:
+def validation_problems(where: str, error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Return one sentence for each field that pydantic refused."""
-    problems = []
-    for each in error.errors():
-        field = ".".join(str(part) for part in each["loc"])
-        message = each["msg"].removeprefix("Value error, ")
-        problems.append(f"{where}{f', {field}' if field else ''}: {message[0].lower()}{message[1:]}")
-    return problems
+    return [
+        f"{', '.join(filter(None, (where, '.'.join(map(str, path)))))}: {sentence}"
+        for path, sentence in field_problems(error, model)
+    ]
 
 
 def task_settings(where: str, options: Mapping[str, Any], problems: list[str]) -> TaskSettings:
@@ -43,7 +42,7 @@ def task_settings(where: str, options: Mapping[str, Any], problems: list[str]) -
     try:
         return TaskSettings.model_validate(values, strict=False)
     except ValidationError as error:
-        problems += validation_problems(where, error)
+        problems += validation_problems(where, error, TaskSettings)
         return TaskSettings()
 
 

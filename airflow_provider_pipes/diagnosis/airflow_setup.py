@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow_provider_pipes.diagnosis.findings import NotCheckableError
 from airflow_provider_pipes.diagnosis.rest import Answer, get, log_in
-from airflow_provider_pipes.orchestrators.airflow.server import LocalAirflow
+from airflow_provider_pipes.orchestrators.airflow.server import ServerStatus
 from airflow_provider_pipes.orchestrators.airflow.server_environment import login_of
 
 _PROBE = Path(__file__).with_name("airflow_probe.py")
@@ -154,9 +154,8 @@ class AirflowSetup:
         return log_in(self.url, user, password)
 
 
-def find_airflow(own_home: Path, given: Mapping[str, str]) -> AirflowSetup | None:
-    """Return the Airflow that runs in ``own_home``, else the one of the environment, else None."""
-    running = LocalAirflow(own_home, own_home / "dags").status()
+def find_airflow(own_home: Path, running: ServerStatus, given: Mapping[str, str]) -> AirflowSetup | None:
+    """Return the Airflow in ``own_home`` if it is running, else the one of the environment, else None."""
     if running.running:
         chosen = {"AIRFLOW_HOME": str(own_home), "AIRFLOW__CORE__DAGS_FOLDER": str(running.dags_folder)}
         return AirflowSetup(own_home, {**given, **chosen}, running.url, running.pid)

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from airflow_provider_pipes.diagnosis.findings import NotCheckableError, Observation, ok, problem
+from airflow_provider_pipes.diagnosis.findings import NotCheckableError, Observation, ok, problem, warning
 from airflow_provider_pipes.errors import ConfigurationError, FlavorError, PipesError
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ def check_project(examination: Examination) -> Iterator[Observation]:
         count = len(project.source.variables)
         given = f"; from PIPES_… variables: {count}" if count else ""
         yield ok(f"{path}{given}")
+    from airflow_provider_pipes.stack.project import foreign_variables
+
+    if foreign := foreign_variables():
+        yield ok(f"no variables of ours, and left alone: {', '.join(foreign)}")
 
 
 def check_flavors(examination: Examination) -> Iterator[Observation]:
@@ -54,6 +58,9 @@ def check_flavors(examination: Examination) -> Iterator[Observation]:
             names.append(table.flavor)
     if names:
         yield ok(f"importable: {', '.join(dict.fromkeys(names))}")
+    for kind, flavor in dict.fromkeys((kind, table.flavor) for kind, _, table in components):
+        for sentence in examination.project.registry.hidden(kind, flavor):
+            yield warning(sentence, _edit(examination, sentence))
 
 
 def check_stack(examination: Examination) -> Iterator[Observation]:
@@ -70,7 +77,7 @@ def check_stack(examination: Examination) -> Iterator[Observation]:
             stack = build(examination.stack_name)
             stack.validate()
         except ConfigurationError as error:
-            found |= {each: _edit(examination, each) for each in sentences(error)}
+            found |= {each: _stack_fix(examination, each) for each in sentences(error)}
     left = {each: fix for each, fix in found.items() if not any(each.endswith(known) for known in flavors)}
     for sentence, fix in left.items():
         yield problem(sentence, fix)
@@ -78,6 +85,13 @@ def check_stack(examination: Examination) -> Iterator[Observation]:
         raise NotCheckableError("flavors of it can't be imported")
     if not found:
         yield ok(f"{stack.name!r}: {', '.join(map(_described, stack.components))}")
+
+
+def _stack_fix(examination: Examination, sentence: str) -> str:
+    if examination.stack_name and examination.stack_name not in examination.project.stack_names:
+        # The option is wrong, and not the file.
+        return "pipes stack list"
+    return _edit(examination, sentence)
 
 
 def sentences(error: PipesError) -> list[str]:
@@ -157,10 +171,15 @@ def _install(error: str, examination: Examination) -> str:
 
 
 def _edit(examination: Examination, sentence: str) -> str:
-    from airflow_provider_pipes.stack.projectfile import FILE_NAME, find_file
-
     if variable := re.search(r"environment variable (PIPES_\w+)", sentence):
         return f"unset {variable[1]}"
-    path, line = find_file(examination.start), _LINE.search(sentence)
-    place = f"+{line[1]} " if line else ""
-    return f"${{EDITOR:-vi}} {place}{shlex.quote(str(path or examination.root / FILE_NAME))}"
+    line = _LINE.search(sentence)
+    return edit_command(examination, line[1] if line else "")
+
+
+def edit_command(examination: Examination, line: str = "") -> str:
+    """Return the command that opens pipes.toml, at a line if one is known."""
+    from airflow_provider_pipes.stack.projectfile import FILE_NAME, find_file
+
+    path = find_file(examination.start) or examination.root / FILE_NAME
+    return f"${{EDITOR:-vi}} {f'+{line} ' if line else ''}{shlex.quote(str(path))}"

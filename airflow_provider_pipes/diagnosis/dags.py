@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from airflow_provider_pipes.diagnosis.configuration import edit_command
+from airflow_provider_pipes.diagnosis.environment import can_be_opened
 from airflow_provider_pipes.diagnosis.findings import NotCheckableError, Observation, ok, problem, warning
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _REFRESH_SECONDS = 330
 def check_dags_folder(examination: Examination) -> Iterator[Observation]:
     """Whether DAG files can be written, and whether Airflow reads the folder."""
     folder = examination.dags_folder
-    bad = _unwritable(folder)
+    bad = _unwritable(examination, folder)
     if bad:
         yield bad
     try:
@@ -41,11 +43,15 @@ def check_dags_folder(examination: Examination) -> Iterator[Observation]:
         yield warning(
             f"Airflow reads no folder but the bundles {names}: bring {folder} there", f"git add {folder}"
         )
+    elif facts is not None and examination.airflow.ours and not folder.is_dir():
+        yield problem(
+            f"{folder} is gone, and the Airflow that runs reads it", f"mkdir -p {shlex.quote(str(folder))}"
+        )
     elif not bad:
         yield ok(f"{seen}; Airflow reads it" if facts else f"{seen}; writable")
 
 
-def _unwritable(folder: Path) -> Observation | None:
+def _unwritable(examination: Examination, folder: Path) -> Observation | None:
     there = next(each for each in (folder, *folder.parents) if each.exists() or each.is_symlink())
     quoted = shlex.quote(str(there))
     if not there.is_dir():
@@ -54,9 +60,12 @@ def _unwritable(folder: Path) -> Observation | None:
         with tempfile.TemporaryFile(prefix=".pipes-", dir=there):
             return None
     except OSError as error:
-        return problem(
-            f"{there} can't be written: {(error.strerror or str(error)).lower()}", f"chmod u+rwx {quoted}"
-        )
+        seen = f"{there} can't be written: {(error.strerror or str(error)).lower()}"
+        if can_be_opened(there):
+            return problem(seen, f"chmod u+rwx {quoted}")
+        if examination.chosen_dags_folder is not None:
+            return problem(seen, examination.without_dags_folder)
+        return problem(seen, edit_command(examination))
 
 
 def _within(folder: Path, read: tuple[Path, ...]) -> bool:
@@ -66,14 +75,21 @@ def _within(folder: Path, read: tuple[Path, ...]) -> bool:
 
 def _not_read(examination: Examination, facts: AirflowFacts) -> Observation:
     theirs = facts.folders[0]
+    seen = f"{examination.dags_folder} is not what Airflow reads, which is {theirs}"
+    if examination.chosen_dags_folder is not None:
+        # It goes before whatever else names a folder.
+        return problem(seen, examination.without_dags_folder)
+    if examination.airflow.ours:
+        return problem(seen, examination.restart_command)
     name = examination.orchestrator.name.upper().replace("-", "_")
     fix = f"export PIPES_ORCHESTRATORS__{name}__DAGS_FOLDER={shlex.quote(str(theirs))}"
-    return problem(f"{examination.dags_folder} is not what Airflow reads, which is {theirs}", fix)
+    return problem(seen, fix)
 
 
 def check_airflow_dags(examination: Examination) -> Iterator[Observation]:
     """Whether Airflow has the DAGs of the files."""
     files = examination.deployed
+    yield from _foreign_errors(examination, files)
     if not files:
         raise NotCheckableError("nothing is deployed", examination.command("deploy", "TARGET"))
     known = _known_dags(examination, files)
@@ -122,20 +138,43 @@ def _listed_by_command(examination: Examination) -> dict[str, dict[str, Any]]:
 
 def _unseen(examination: Examination, file: DeployedFile) -> Observation:
     airflow = examination.airflow
-    answer = airflow.get("/api/v2/importErrors?limit=1000")
-    errors = answer.body.get("import_errors", []) if answer and answer.ok else []
-    trace = next((each["stack_trace"] for each in errors if each["filename"].endswith(file.path.name)), None)
-    if trace:
-        return problem(
-            f"Airflow can't import {file.path.name}: {trace.strip().splitlines()[-1]}",
-            f"python {shlex.quote(str(file.path))}",
-        )
+    trace = _import_errors(examination).get(file.path)
+    if trace is not None:
+        return problem(*_not_imported(file.path, trace))
     age = time.time() - file.path.stat().st_mtime
     home = f"AIRFLOW_HOME={shlex.quote(str(airflow.home))} " if airflow.ours else ""
     fix = f"{home}airflow dags reserialize"
     if age < _REFRESH_SECONDS:
         return warning(f"Airflow has not seen {file.dag_id} yet, written {age:.0f} s ago", fix)
     return problem(f"Airflow does not know the DAG {file.dag_id} of {file.path.name}", fix)
+
+
+def _foreign_errors(examination: Examination, files: list[DeployedFile]) -> Iterator[Observation]:
+    """Yield what Airflow can't import although no pipeline of the project is in it."""
+    try:
+        errors = _import_errors(examination)
+    except NotCheckableError:
+        return
+    ours = {each.path for each in files}
+    for path, trace in errors.items():
+        if path not in ours:
+            yield warning(*_not_imported(path, trace))
+
+
+def _not_imported(path: Path, trace: str) -> tuple[str, str]:
+    last = (trace.strip().splitlines() or ["no reason given"])[-1]
+    return f"Airflow can't import {path.name}: {last}", f"python {shlex.quote(str(path))}"
+
+
+def _import_errors(examination: Examination) -> dict[Path, str]:
+    """Return what Airflow says of the files in the dags folder that it can't import."""
+    folder = examination.dags_folder
+    answer = examination.airflow.get("/api/v2/importErrors?limit=1000")
+    errors = answer.body.get("import_errors", []) if answer and answer.ok else []
+    # Airflow names a file by its path in the folder, or by the whole one, and keeps an error for a
+    # while when the file is gone.
+    found = {folder / each["filename"]: str(each.get("stack_trace") or "") for each in errors}
+    return {path: trace for path, trace in found.items() if path.is_relative_to(folder) and path.exists()}
 
 
 def is_same_store(file: DeployedFile, store_uri: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,13 +22,32 @@ from airflow_provider_pipes.diagnosis.findings import (
     warning,
 )
 from airflow_provider_pipes.diagnosis.store import working_storage
-from airflow_provider_pipes.errors import ArtifactError, PipesError, SchemaVersionError
+from airflow_provider_pipes.errors import (
+    ArtifactError,
+    CompileError,
+    PipesError,
+    SchemaVersionError,
+    TargetError,
+    UserCodeError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.diagnosis.examination import Examination
 
 _SECONDS = 9
 _MOST_PIPELINES = 10
+
+
+@dataclass(frozen=True)
+class _Silence:
+    """Why `pipes deploy --check` said nothing.
+
+    Attributes:
+        code: What it ended with; None where it did not end in time.
+    """
+
+    why: str
+    code: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,8 +71,10 @@ def check_deployments(examination: Examination) -> Iterator[Observation]:
             continue
         target = _target(examination, file, document)
         if target is None:
-            yield not_checked(
-                f"{file.path.name}: its pipeline {file.source} is not in {examination.project.root}"
+            yield warning(
+                f"{file.path.name}: its pipeline {file.source} is not in {examination.project.root}; "
+                "undeploy it, then deploy the pipeline from where it is now",
+                examination.command("undeploy", file.dag_id),
             )
         else:
             targets.append(target)
@@ -110,11 +133,11 @@ def _compared(
         told = _told(examination, group)
         for target in group:
             # Where one does not compile, nothing is said of the others: then each is asked for alone.
-            own = _told(examination, [target]) if isinstance(told, str) and len(group) > 1 else told
+            own = _told(examination, [target]) if isinstance(told, _Silence) and len(group) > 1 else told
             yield target, _difference(examination, target, own)
 
 
-def _told(examination: Examination, group: Sequence[_Target]) -> dict[str, dict[str, Any]] | str:
+def _told(examination: Examination, group: Sequence[_Target]) -> dict[str, dict[str, Any]] | _Silence:
     """Return what `pipes deploy --check` says, by target, or why it says nothing."""
     texts = [each.text for each in group]
     stack = ["--stack", group[0].stack] if group[0].stack else []
@@ -133,18 +156,19 @@ def _told(examination: Examination, group: Sequence[_Target]) -> dict[str, dict[
         )
         return {each["target"]: each for each in json.loads(done.stdout)}
     except subprocess.TimeoutExpired:
-        return f"compiling took more than {_SECONDS} s"
+        return _Silence(f"compiling took more than {_SECONDS} s")
     except ValueError:
         # The error that the command ended with, without a user's traceback before it.
-        return done.stderr.rpartition("error: ")[2].strip() or "no reason given"
+        return _Silence(done.stderr.rpartition("error: ")[2].strip() or "no reason given", done.returncode)
 
 
 def _difference(
-    examination: Examination, target: _Target, told: dict[str, dict[str, Any]] | str
+    examination: Examination, target: _Target, told: dict[str, dict[str, Any]] | _Silence
 ) -> Observation | None:
     name, again = target.file.path.name, examination.command("deploy", target.text)
-    if isinstance(told, str):
-        return problem(f"{name}: {target.text} does not compile: {told}", again)
+    if isinstance(told, _Silence):
+        seen = f"{name}: {target.text} does not compile: {told.why}"
+        return problem(seen, _mending(examination, target, told) or again)
     result = told[target.text]
     if result["path"] != str(target.file.path):
         return warning(
@@ -152,6 +176,17 @@ def _difference(
             examination.command("undeploy", target.file.dag_id),
         )
     return warning(f"{name} is not what {target.text} compiles to now", again) if result["changed"] else None
+
+
+def _mending(examination: Examination, target: _Target, told: _Silence) -> str:
+    """Return what to do before deploying again could help, or nothing."""
+    if told.code == TargetError.exit_code:
+        return examination.command("undeploy", target.file.dag_id)
+    if told.code in (UserCodeError.exit_code, CompileError.exit_code):
+        file = examination.project.root / target.text.partition(":")[0]
+        line = re.search(rf"{re.escape(file.name)}:(\d+)", told.why)
+        return f"${{EDITOR:-vi}} {f'+{line[1]} ' if line else ''}{shlex.quote(str(file))}"
+    return ""
 
 
 def check_pythons(examination: Examination) -> Iterator[Observation]:

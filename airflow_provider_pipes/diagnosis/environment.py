@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import sys
@@ -60,6 +61,10 @@ def check_space(examination: Examination) -> Iterator[Observation]:
     if "://" in uri:
         yield not_checked("the artifact store is not on this machine")
         return
+    if examination.store_works is False and not Path(uri).exists():
+        # The space above a folder that can't be made says nothing of it.
+        yield not_checked(f"there is no {uri}")
+        return
     folder = next(each for each in (Path(uri), *Path(uri).parents) if each.is_dir())
     yield space_observation(shutil.disk_usage(folder).free, uri)
 
@@ -71,6 +76,11 @@ def space_observation(free: int, folder: str) -> Observation:
     if free < _NO_SPACE:
         return problem(f"only {seen}", fix)
     return warning(f"only {seen}", fix) if free < _LITTLE_SPACE else ok(seen)
+
+
+def can_be_opened(folder: Path) -> bool:
+    """Return whether what keeps us from writing there are permissions that are ours to change."""
+    return folder.stat().st_uid == os.geteuid() and not os.access(folder, os.W_OK | os.X_OK)
 
 
 def check_clock(examination: Examination) -> Iterator[Observation]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_pipes.diagnosis.airflow_setup import AirflowFacts, AirflowSetup
     from airflow_provider_pipes.diagnosis.dag_files import DeployedFile
     from airflow_provider_pipes.orchestrators.airflow.orchestrator import AirflowOrchestrator
+    from airflow_provider_pipes.orchestrators.airflow.server import ServerStatus
     from airflow_provider_pipes.stack.project import Project
     from airflow_provider_pipes.stack.stack import Stack
 
@@ -117,10 +118,26 @@ class Examination:
         """The Airflow that belongs to the project."""
         from airflow_provider_pipes.diagnosis.airflow_setup import find_airflow
 
-        found = find_airflow(self._home or self.root / ".pipes" / "airflow", os.environ)
-        if found is None:
-            raise NotCheckableError("no Airflow is set up here", self.up_command)
-        return found
+        if self.own_airflow.left:
+            raise NotCheckableError("the main process of Airflow is gone")
+        found = find_airflow(self.own_home, self.own_airflow, os.environ)
+        if found is not None:
+            return found
+        if self.own_home.is_dir():
+            raise NotCheckableError(f"the Airflow in {self.own_home} is not running", self.up_command)
+        raise NotCheckableError("no Airflow is set up here", self.up_command)
+
+    @property
+    def own_home(self) -> Path:
+        """The home of the Airflow that `pipes up` starts."""
+        return self._home or self.root / ".pipes" / "airflow"
+
+    @cached_property
+    def own_airflow(self) -> ServerStatus:
+        """How the Airflow is that `pipes up` starts."""
+        from airflow_provider_pipes.orchestrators.airflow.server import LocalAirflow
+
+        return LocalAirflow(self.own_home, self.own_home / "dags").status()
 
     @cached_property
     def airflow_facts(self) -> AirflowFacts:
@@ -144,13 +161,26 @@ class Examination:
     @property
     def up_command(self) -> str:
         """The command that starts the project's Airflow."""
-        return self.command("up", *(("--home", str(self._home)) if self._home else ()))
+        return self.command("up", *self._home_option)
 
     @property
     def restart_command(self) -> str:
         """The command that stops the project's Airflow and starts it again."""
-        home = ("--home", str(self._home)) if self._home else ()
-        return f"{self.command('down', *home, dags=False)} && {self.up_command}"
+        return f"{self.command('down', *self._home_option, dags=False)} && {self.up_command}"
+
+    @property
+    def chosen_dags_folder(self) -> Path | None:
+        """The dags folder that the command's option names."""
+        return self._dags_folder
+
+    @property
+    def without_dags_folder(self) -> str:
+        """The command of this examination, but for its dags folder."""
+        return self.command("doctor", *self._home_option, dags=False)
+
+    @property
+    def _home_option(self) -> tuple[str, ...]:
+        return ("--home", str(self._home)) if self._home else ()
 
     def command(self, *words: str, dags: bool = True) -> str:
         """Return a command of ours with the options that this examination was given."""

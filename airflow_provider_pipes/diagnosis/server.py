@@ -37,6 +37,14 @@ _COMPONENTS = {
 
 def check_server(examination: Examination) -> Iterator[Observation]:
     """Whether Airflow answers, and how each of its components is."""
+    left = examination.own_airflow.left
+    if left:
+        yield problem(
+            f"the main process of the Airflow in {examination.own_home} is gone, and {len(left)} others "
+            f"still run ({', '.join(map(str, left))})",
+            examination.restart_command,
+        )
+        return
     airflow = examination.airflow
     answer = airflow.health()
     if not answer.ok or not isinstance(answer.body, dict) or "metadatabase" not in answer.body:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_pipes.diagnosis.configuration import install_command
+from airflow_provider_pipes.diagnosis.configuration import edit_command, install_command
+from airflow_provider_pipes.diagnosis.environment import can_be_opened
 from airflow_provider_pipes.diagnosis.findings import NotCheckableError, Observation, ok, problem
 from airflow_provider_pipes.diagnosis.server import connection_command
 from airflow_provider_pipes.errors import ArtifactError, ConfigurationError, PipesError, StoreUnreachableError
@@ -118,7 +119,7 @@ def store_fix(examination: Examination, error: PipesError | None = None) -> str:
     uri = examination.store.uri(examination.project.root)
     scheme, separator, rest = uri.partition("://")
     if not separator:
-        return _local_fix(Path(uri), text)
+        return _local_fix(examination, Path(uri), text)
     family, bucket = _FAMILIES.get(scheme, scheme), rest.partition("/")[0]
     if "create the bucket" in text and family in _MAKE:
         return _MAKE[family].format(bucket=shlex.quote(bucket))
@@ -145,10 +146,13 @@ def _endpoint(examination: Examination, family: str, bucket: str) -> str:
     return _ENDPOINTS.get(family, f"https://{bucket}")
 
 
-def _local_fix(folder: Path, text: str) -> str:
+def _local_fix(examination: Examination, folder: Path, text: str) -> str:
     there = next(each for each in (folder, *folder.parents) if each.exists())
     if "no space" in text or "quota" in text:
         return f"du -xh --max-depth=2 {shlex.quote(str(there))} | sort -h | tail"
     if not there.is_dir():
         return f"mv {shlex.quote(str(there))} {shlex.quote(f'{there}.old')}"
+    if not can_be_opened(there):
+        variable = f"PIPES_ARTIFACT_STORES__{examination.store.name}__PATH".upper().replace("-", "_")
+        return f"unset {variable}" if variable in os.environ else edit_command(examination)
     return f"chmod u+rwx {shlex.quote(str(there))}"

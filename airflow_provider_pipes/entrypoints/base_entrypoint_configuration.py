@@ -7,8 +7,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from airflow_provider_pipes.errors import SkipStep
+
 ENTRYPOINT_CONFIG_SOURCE_OPTION = "entrypoint_config_source"
 EXIT_USAGE = 2
+
+
+class SkippedBefore(SkipStep):
+    """A step is skipped since one that it needs was.
+
+    Args:
+        before: That one.
+    """
+
+    def __init__(self, before: str) -> None:
+        super().__init__(f"step {before!r} before it was skipped")
+        self.before = before
 
 
 class BaseEntrypointConfiguration(ABC):

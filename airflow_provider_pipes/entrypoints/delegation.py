@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import re
+import inspect
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import BaseEntrypointConfiguration
 from airflow_provider_pipes.errors import (
     FailWithoutRetry,
     PipesError,
     SkipStep,
     StepControl,
     StepOperatorError,
+    is_plain_exit,
     message_of,
 )
 from airflow_provider_pipes.models.documents import Failure, Manifest
 from airflow_provider_pipes.runtime.hooks import step_run_info
 from airflow_provider_pipes.runtime.launch import StepLaunch
+from airflow_provider_pipes.runtime.sources import error_of_class
 
 if TYPE_CHECKING:
-    from airflow_provider_pipes.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
     from airflow_provider_pipes.models.deployment import StepRunInfo
-
-_FAILURE_FILE = re.compile(r"failure-(\d+)\.json\Z")
 
 
 class StepLauncher(Protocol):
     """What is asked of a step operator here; its base class lies above this layer."""
 
     name: str
-    entrypoint_config_class: ClassVar[str]
+    entrypoint_config_class: ClassVar[Any]
 
     def launch(self, info: StepRunInfo, entrypoint_command: list[str]) -> None:
         """Run a job that executes the command, and return when it is done."""
@@ -41,32 +42,94 @@ def run_by_step_operator(
     """Let a step operator run a prepared step, and return the manifest that its job left.
 
     The store decides: a job that left a manifest succeeded, and one that left a failure failed as
-    it says there, whatever ``launch`` made of it.
+    it says there, whatever ``launch`` made of it. Where it left neither, the failure is written here.
 
     Raises:
         StepOperatorError: the job ended without a result.
         SkipStep: the step asked for it.
         FailWithoutRetry: the step asked for it.
     """
-    known = _failures(launch)
+    started, known = time.time(), launch.tried.failure_numbers()
+    noticed: Exception | None = None
     try:
-        step_operator.launch(
-            info=step_run_info(launch.plan, launch.run_name),
-            entrypoint_command=entrypoint_command(launch, step_operator, store_connection_id),
-        )
+        _launch(launch, step_operator, store_connection_id)
     except Exception as error:
-        manifest = launch.finished()
-        if manifest is not None:
-            return manifest
-        told = _told_by_job(launch, step_operator, known, error)
-        if told is None:
-            raise
-        # Where the step itself said how it ends, how ``launch`` learned of it is no cause.
-        raise told from (None if isinstance(told, StepControl) else error)
+        noticed = error
+    except BaseException as interruption:
+        if launch.tried.last_failure(known) is None:
+            launch.tried.record_failure(interruption, started)
+        raise
     manifest = launch.finished()
-    if manifest is None:
-        raise _told_by_job(launch, step_operator, known, None) or _no_result(launch, step_operator)
-    return manifest
+    if manifest is not None:
+        return manifest
+    told = launch.tried.last_failure(known)
+    ending = _ending(launch, step_operator, told, noticed)
+    if told is None:
+        launch.tried.record_failure(ending, started)
+    if ending is noticed:
+        raise ending
+    # Where the step itself said how it ends, how ``launch`` learned of it is no cause.
+    raise ending from (None if isinstance(ending, StepControl) else noticed)
+
+
+def _launch(launch: StepLaunch, step_operator: StepLauncher, store_connection_id: str | None) -> None:
+    info = step_run_info(launch.plan, launch.run_name)
+    command = entrypoint_command(launch, step_operator, store_connection_id)
+    _check_signature(step_operator, info, command)
+    try:
+        step_operator.launch(info=info, entrypoint_command=command)
+    except SystemExit as error:
+        if not is_plain_exit(error):
+            raise
+        raise error_of_class(StepOperatorError, _whose(step_operator), error, "launch") from error
+
+
+def _check_signature(step_operator: StepLauncher, info: StepRunInfo, command: list[str]) -> None:
+    try:
+        inspect.signature(step_operator.launch).bind(info=info, entrypoint_command=command)
+    except ValueError:
+        return  # it does not tell its signature
+    except TypeError as error:
+        raise StepOperatorError(
+            f"{_whose(step_operator)}: `launch` is called with info=… and entrypoint_command=…, which it "
+            f"does not take ({error}); define it as launch(self, info, entrypoint_command)"
+        ) from None
+
+
+def _whose(step_operator: StepLauncher) -> str:
+    return f"step operator {step_operator.name!r}"
+
+
+def _ending(
+    launch: StepLaunch, step_operator: StepLauncher, told: Failure | None, error: Exception | None
+) -> Exception:
+    """Return how a step without a result ended.
+
+    As far as the job wrote it down or its exit code says so: a ``launch`` as simple as
+    ``subprocess.run(command, check=True)`` knows an exit code at most.
+    """
+    if told is not None:
+        controls: dict[str, type[StepControl]] = {"skipped": SkipStep, "refused": FailWithoutRetry}
+        if told.reason in controls:
+            return controls[told.reason](told.message)
+    if isinstance(error, StepControl):
+        return error
+    asked_for = _asked_for(error) if told is None and error is not None else None
+    if asked_for is not None:
+        return asked_for
+    if isinstance(error, PipesError):
+        return error  # a step operator that tells in its own words what happened
+    step = f"step {launch.plan.name!r}"
+    if told is not None:
+        said = f"{told.type}: {told.message}" if told.message else told.type
+        return StepOperatorError(f"{step}, run by {_whose(step_operator)}, raised {said}")
+    return _no_result(launch, step_operator) if error is None else _raised(step_operator, error)
+
+
+def _raised(step_operator: StepLauncher, error: Exception) -> StepOperatorError:
+    told = error_of_class(StepOperatorError, _whose(step_operator), error, "launch")
+    told.job_exit_code = job_exit_code(error)
+    return told
 
 
 def _no_result(launch: StepLaunch, step_operator: StepLauncher) -> StepOperatorError:
@@ -77,72 +140,70 @@ def _no_result(launch: StepLaunch, step_operator: StepLauncher) -> StepOperatorE
     )
 
 
-def _told_by_job(
-    launch: StepLaunch, step_operator: StepLauncher, known: set[int], error: Exception | None
-) -> Exception | None:
-    """Return how the step ended in its job, as far as the job wrote it down or its exit code says so.
-
-    A ``launch`` as simple as ``subprocess.run(command, check=True)`` knows an exit code at most.
-    """
-    failure = _new_failure(launch, known)
-    if failure is None:
-        return None if error is None else _asked_for(error)
-    controls: dict[str, type[StepControl]] = {"skipped": SkipStep, "refused": FailWithoutRetry}
-    if failure.reason in controls:
-        return controls[failure.reason](failure.message)
-    if isinstance(error, PipesError):
-        return None  # a step operator that tells in its own words what happened
-    said = f"{failure.type}: {failure.message}" if failure.message else failure.type
-    return StepOperatorError(
-        f"step {launch.plan.name!r}, run by step operator {step_operator.name!r}, raised {said}"
-    )
-
-
-def _new_failure(launch: StepLaunch, known: set[int]) -> Failure | None:
-    found = last_failure(launch)
-    return None if found is None or max(_failures(launch)) in known else found
-
-
-def last_failure(launch: StepLaunch) -> Failure | None:
-    """Return the last failure that the token has, if there is one that can be read."""
-    try:
-        last = max(_failures(launch), default=None)
-        if last is None:
-            return None
-        return Failure.from_json(launch.storage.read(f"{launch.prefix}/failure-{last}.json"))
-    except (PipesError, ValueError, TypeError):
-        return None  # what went wrong is told by the caller; this could only have told it better
-
-
-def _failures(launch: StepLaunch) -> set[int]:
-    """Return the numbers of the failures that the token has: of earlier attempts, or before a resume."""
-    names = launch.storage.list(launch.prefix)
-    return {int(found[1]) for name in names if (found := _FAILURE_FILE.match(name))}
-
-
 def _asked_for(error: Exception) -> StepControl | None:
     """Return how the step asked to end, if the exit code of its job says that it did."""
     from airflow_provider_pipes.entrypoints.entrypoint import EXIT_FAIL_WITHOUT_RETRY, EXIT_SKIP
 
-    ends: dict[int | None, type[StepControl]] = {
+    ends: dict[int, type[StepControl]] = {
         EXIT_SKIP: SkipStep,
         EXIT_FAIL_WITHOUT_RETRY: FailWithoutRetry,
     }
-    end = ends.get(getattr(error, "job_exit_code", None))
+    code = job_exit_code(error)
+    end = None if code is None else ends.get(code)
     return None if end is None else end(message_of(error))
+
+
+def job_exit_code(error: BaseException) -> int | None:
+    """Return what a job's command exited with, where an error of ``launch`` tells it.
+
+    A StepOperatorError has it in ``job_exit_code``, and subprocess's CalledProcessError as ``returncode``.
+    """
+    found = getattr(error, "job_exit_code", getattr(error, "returncode", None))
+    return found if isinstance(found, int) else None
 
 
 def entrypoint_command(
     launch: StepLaunch, step_operator: StepLauncher, store_connection_id: str | None = None
 ) -> list[str]:
-    """Return the command that runs a prepared step elsewhere; it holds nothing that a user wrote."""
-    module, _, name = step_operator.entrypoint_config_class.replace(":", ".").rpartition(".")
-    configuration: type[StepEntrypointConfiguration] = getattr(import_module(module), name)
-    return configuration.get_entrypoint_command() + configuration.get_entrypoint_arguments(
-        step_name=launch.plan.name,
-        execution_info_path=launch.storage.full_uri(launch.execution_info_path),
-        store_connection_id=store_connection_id,
-    )
+    """Return the command that runs a prepared step elsewhere; it holds nothing that a user wrote.
+
+    Raises:
+        StepOperatorError: the step operator's entrypoint configuration is none, or raised.
+    """
+    configuration = _entrypoint_configuration(step_operator)
+    values = {
+        "step_name": launch.plan.name,
+        "execution_info_path": launch.storage.full_uri(launch.execution_info_path),
+        "store_connection_id": store_connection_id,
+    }
+    try:
+        return [*configuration.get_entrypoint_command(), *configuration.get_entrypoint_arguments(**values)]
+    except PipesError:
+        raise
+    except Exception as error:
+        whose = f"{_whose(step_operator)}: {configuration.__qualname__}"
+        raise error_of_class(StepOperatorError, whose, error, "get_entrypoint_arguments") from error
+
+
+def _entrypoint_configuration(step_operator: StepLauncher) -> type[BaseEntrypointConfiguration]:
+    """Return the class that ``entrypoint_config_class`` names, or is."""
+    given: Any = step_operator.entrypoint_config_class
+    found = given
+    if isinstance(given, str):
+        module, _, name = given.replace(":", ".").rpartition(".")
+        try:
+            found = getattr(import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise StepOperatorError(
+                f"{_whose(step_operator)}: entrypoint_config_class {given!r} can't be imported ({error}); "
+                "expected 'module.Class'"
+            ) from error
+    if not isinstance(found, type) or not issubclass(found, BaseEntrypointConfiguration):
+        raise StepOperatorError(
+            f"{_whose(step_operator)}: entrypoint_config_class {given!r} is no entrypoint configuration; "
+            "name a class that derives from StepOperatorEntrypointConfiguration, as 'module.Class'"
+        )
+    return found
 
 
 def step_operator_of_deployment(launch: StepLaunch) -> Any:

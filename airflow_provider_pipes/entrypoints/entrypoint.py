@@ -17,13 +17,13 @@ from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import (
     ENTRYPOINT_CONFIG_SOURCE_OPTION,
     EXIT_USAGE,
     BaseEntrypointConfiguration,
+    SkippedBefore,
 )
 from airflow_provider_pipes.errors import (
     FailWithoutRetry,
     PipesError,
     SkipStep,
     StoreUnreachableError,
-    UserCodeError,
     message_of,
 )
 
@@ -39,16 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _end_with_finally_blocks)
     try:
         _configuration(given).run()
+    except SkippedBefore as skip:
+        return _say(f"skipped, since step {skip.before!r} was skipped", EXIT_SKIP)
     except SkipStep as skip:
         return _say(f"the step asked to be skipped: {skip}", EXIT_SKIP)
     except FailWithoutRetry as failure:
         return _say(f"the step failed and asked for no retry: {failure}", EXIT_FAIL_WITHOUT_RETRY)
     except StoreUnreachableError as error:
         return _say(str(error), EXIT_STORE_UNREACHABLE)
-    except UserCodeError as error:
-        sys.stderr.write(error.traceback_text)
-        return _say(str(error), EXIT_STEP_FAILED)
     except PipesError as error:
+        sys.stderr.write(error.traceback_text)
         return _say(str(error), EXIT_STEP_FAILED)
     except (SystemExit, KeyboardInterrupt):
         raise

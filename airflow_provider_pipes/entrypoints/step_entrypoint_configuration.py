@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,15 +12,24 @@ from airflow_provider_pipes.artifacts.credentials import open_store
 from airflow_provider_pipes.artifacts.storage import Storage
 from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import (
     BaseEntrypointConfiguration,
+    SkippedBefore,
     option_with_value,
 )
-from airflow_provider_pipes.errors import DuplicateRunNameError, ParameterError, RunError, RunNotFoundError
+from airflow_provider_pipes.errors import (
+    DuplicateRunNameError,
+    ParameterError,
+    PipesError,
+    RunError,
+    RunNotFoundError,
+)
 from airflow_provider_pipes.models.documents import ExecutionInfo, Manifest, RunRecord
 from airflow_provider_pipes.runtime import runs
 from airflow_provider_pipes.runtime.code import activate_code
+from airflow_provider_pipes.runtime.failures import Attempt
 from airflow_provider_pipes.runtime.launch import StepLaunch
 from airflow_provider_pipes.runtime.plan import DeploymentPlan
 from airflow_provider_pipes.runtime.runner import read_execution_info, run_step
+from airflow_provider_pipes.runtime.sources import error_of_class
 
 STEP_NAME_OPTION = "step_name"
 STORE_OPTION = "store"
@@ -27,6 +37,7 @@ STORE_CONNECTION_ID_OPTION = "store_connection_id"
 PIPELINE_NAME_OPTION = "pipeline_name"
 RUN_NAME_OPTION = "run_name"
 DEPLOYMENT_ID_OPTION = "deployment_id"
+NO_CACHE_OPTION = "no_cache"
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,7 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
             PIPELINE_NAME_OPTION,
             RUN_NAME_OPTION,
             DEPLOYMENT_ID_OPTION,
+            NO_CACHE_OPTION,
         }
 
     @classmethod
@@ -91,11 +103,23 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
         step = self.find_step()
         manifest = step.done
         if manifest is None and step.info is not None:
-            deployment = DeploymentPlan.load(step.storage, step.info.deployment_id)
-            activate_code(step.storage, deployment)
+            with Attempt.of(step.storage, step.info).failure_kept():
+                deployment = DeploymentPlan.load(step.storage, step.info.deployment_id)
+                activate_code(step.storage, deployment)
             manifest = self._run_step(step, step.info, deployment)
         if manifest is not None:
-            self.post_run(manifest.pipeline, manifest.step)
+            with self._told(f"step {manifest.step!r} is done, and then ", "post_run"):
+                self.post_run(manifest.pipeline, manifest.step)
+
+    @contextmanager
+    def _told(self, before: str, method: str) -> Iterator[None]:
+        """Let an error of a subclass's method not pass for one of the step."""
+        try:
+            yield
+        except PipesError:
+            raise
+        except Exception as error:
+            raise error_of_class(RunError, f"{before}{type(self).__qualname__}", error, method) from error
 
     def _run_step(self, step: StepToRun, info: ExecutionInfo, deployment: DeploymentPlan) -> Manifest:
         """Run the step here, or let its step operator run it, as an orchestrator's ``run_step`` does."""
@@ -112,15 +136,24 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
     def find_step(self) -> StepToRun:
         """Return the step run that the arguments name, its execution info written."""
         pipeline, name = str(self._required(PIPELINE_NAME_OPTION)), self.entrypoint_args[STEP_NAME_OPTION]
-        run_name = self.get_run_name(pipeline)
+        with self._told("", "get_run_name"):
+            run_name = self.get_run_name(pipeline)
         record = self._run_record(pipeline, run_name)
         # A command is made from one deployment; the run may have begun on another, before a resume.
         deployment_id = self.entrypoint_args[DEPLOYMENT_ID_OPTION] or record.deployment_id
         deployment = DeploymentPlan.load(self.storage, deployment_id)
-        launch = StepLaunch(self.storage, deployment.step(name), run_name, runs.local_token(record, name))
-        done = launch.finished() or launch.prepare(
-            record.parameters, upstream_references(self.storage, deployment, record, name)
+        launch = StepLaunch(
+            self.storage,
+            deployment.step(name),
+            run_name,
+            runs.local_token(record, name),
+            use_cache=self.entrypoint_args[NO_CACHE_OPTION] is None,
         )
+        done = launch.finished()
+        if done is None:
+            with launch.tried.failure_kept():
+                references = upstream_references(self.storage, deployment, record, name)
+                done = launch.prepare(record.parameters, references)
         if done is not None:
             return StepToRun(self.storage, None, done)
         info = read_execution_info(self.storage, launch.execution_info_path)
@@ -176,13 +209,20 @@ def default_parameters(deployment: DeploymentPlan) -> dict[str, Any]:
 def upstream_references(
     storage: Storage, deployment: DeploymentPlan, record: RunRecord, step: str
 ) -> Mapping[str, Mapping[str, Any]]:
-    """Return the outputs of the steps before one, from the manifests of its run."""
+    """Return the outputs of the steps before one, from the manifests of its run.
+
+    Raises:
+        SkippedBefore: one of them was skipped.
+        RunError: one of them has no result.
+    """
     found = {}
     for name in deployment.step(step).upstream:
-        earlier = StepLaunch(
-            storage, deployment.step(name), record.run_name, runs.local_token(record, name)
-        ).finished()
+        launch = StepLaunch(storage, deployment.step(name), record.run_name, runs.local_token(record, name))
+        earlier = launch.finished()
         if earlier is None:
+            failure = launch.tried.last_failure()
+            if failure is not None and failure.reason == "skipped":
+                raise SkippedBefore(name)
             raise RunError(
                 f"step {step!r} needs step {name!r}, which has no result in run {record.run_name!r} yet"
             )

@@ -79,7 +79,8 @@ class AirflowLaunch:
         if self.manifest is not None:
             log.info("An earlier attempt left the result at %s: the step is not run again.", launch.prefix)
             return True
-        self.manifest = launch.prepare(self.record.parameters, self._upstream(launch.plan))
+        with launch.tried.failure_kept():
+            self.manifest = launch.prepare(self.record.parameters, self._upstream(launch.plan))
         if self.manifest is not None:
             log.info("Cache hit: the result is that of %s; nothing is started.", self.manifest.cached_from)
             return True
@@ -118,8 +119,9 @@ class AirflowLaunch:
             self.task.log.info("Output %r: %s, %d bytes, at %s", name, output.type, output.size, output.uri)
 
     def _upstream(self, plan: StepPlan) -> dict[str, Mapping[str, Any]]:
-        needed = sorted({name for spec in plan.inputs.values() for name in _steps_in(spec)})
-        pulled = {name: self.context["ti"].xcom_pull(task_ids=name) for name in needed}
+        needed = {(step, output) for spec in plan.inputs.values() for step, output in _outputs_in(spec)}
+        steps = sorted({step for step, _ in needed})
+        pulled = {name: self.context["ti"].xcom_pull(task_ids=name) for name in steps}
         missing = [name for name, value in pulled.items() if not isinstance(value, Mapping)]
         if missing and self.record.deployment_id != self.task.deployment_id:
             raise RunError(
@@ -128,14 +130,21 @@ class AirflowLaunch:
                 "deployed again, without it or in another order; clear the whole run to start it on the "
                 "code deployed now"
             )
-        return {name: value for name, value in pulled.items() if isinstance(value, Mapping)}
+        found = {name: value for name, value in pulled.items() if isinstance(value, Mapping)}
+        for name, output in sorted(needed):
+            if output not in found.get(name, {}):
+                raise RunError(
+                    f"step {plan.name!r}: step {name!r} left no output {output!r} in this run; run {name!r} "
+                    "again (clear it with its downstream tasks)"
+                )
+        return found
 
 
-def _steps_in(spec: Mapping[str, Any]) -> Iterator[str]:
+def _outputs_in(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if spec["kind"] == "artifact":
-        yield spec["step"]
+        yield spec["step"], spec["output"]
     for each in [*spec.get("items", ()), *spec.get("entries", {}).values()]:
-        yield from _steps_in(each)
+        yield from _outputs_in(each)
 
 
 def _pinned_run(task: StepTaskMixin, context: Context, storage: Storage) -> tuple[RunRecord, DeploymentPlan]:

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, SkipStep, UserCodeError
+from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, SkipStep
 
 # Between Airflow's call and the user's function there is nothing that a user could mend.
 _MACHINERY = frozenset({"airflow", "airflow_provider_pipes", "asyncio", "contextlib"})
@@ -21,7 +21,7 @@ def for_airflow(error: BaseException, log: logging.Logger) -> BaseException:
     if isinstance(error, FailWithoutRetry):
         failure = AirflowFailException(str(error) or "the step asked to fail without retry")
         return _told(failure, error).with_traceback(theirs)
-    if isinstance(error, UserCodeError):
+    if isinstance(error, PipesError) and error.traceback_text:
         log.error("%s\n%s", error, error.traceback_text)
         return _told(AirflowException(str(error)))
     if isinstance(error, PipesError) and theirs is None:

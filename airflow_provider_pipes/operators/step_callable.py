@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 def run_launched_step(launch: AirflowLaunch) -> None:
     """Run a prepared step in this process, or through its step operator; keep its manifest."""
     step, cache_dir = launch.step_launch, configuration.cache_dir()
-    activate_code(step.storage, step.plan.deployment, cache_dir, configuration.cached_snapshots())
-    if step.plan.step_operator is None:
+    with step.tried.failure_kept():
+        activate_code(step.storage, step.plan.deployment, cache_dir, configuration.cached_snapshots())
+        operator = _step_operator(step.plan)
+    if operator is None:
         launch.manifest = run_in_process(step)
     else:
-        operator = _step_operator(step.plan)
         with _told_to_children(cache_dir):
             launch.manifest = run_by_step_operator(step, operator, launch.task.store_connection_id)
 
@@ -46,7 +47,9 @@ def _told_to_children(cache_dir: Path | None) -> Iterator[None]:
         os.environ.pop(CACHE_VARIABLE, None)
 
 
-def _step_operator(plan: StepPlan) -> BaseStepOperator:
+def _step_operator(plan: StepPlan) -> BaseStepOperator | None:
+    if plan.step_operator is None:
+        return None
     from airflow_provider_pipes.stack.spec import component_from_spec
     from airflow_provider_pipes.step_operators.base import BaseStepOperator
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_pipes.errors import PipesError, RunError, RunFailedError, message_of
+from airflow_provider_pipes.errors import ParameterError, RunError, RunFailedError, said_of
 from airflow_provider_pipes.models.documents import Manifest
 from airflow_provider_pipes.models.paths import code_path, deployment_path
 from airflow_provider_pipes.orchestrators.direct import DirectRun
 from airflow_provider_pipes.orchestrators.elsewhere import RunElsewhere
 from airflow_provider_pipes.orchestrators.flavors import BaseOrchestratorConfig
-from airflow_provider_pipes.stack.component import StackComponent
+from airflow_provider_pipes.orchestrators.telling import errors_told
+from airflow_provider_pipes.stack.component import StackComponent, label_of
 from airflow_provider_pipes.stack.enums import StackComponentType
 
 if TYPE_CHECKING:
@@ -20,12 +24,18 @@ if TYPE_CHECKING:
     from airflow_provider_pipes.orchestrators.submission import Submission
     from airflow_provider_pipes.stack.stack import Stack
 
+logger = logging.getLogger(__name__)
+
 
 class BaseOrchestrator(StackComponent, ABC):
     """Runs a compiled pipeline, or turns it into what another system runs.
 
     Write ``prepare_or_run_pipeline``; a direct orchestrator calls ``run_step`` for each step, another
     returns its own representation. Everything else has a default.
+
+    Attributes:
+        enforces_resources: Whether it gives a step the resources that it asks for; the compiler
+            warns of those that nothing enforces.
     """
 
     type: ClassVar[StackComponentType] = StackComponentType.ORCHESTRATOR
@@ -41,26 +51,46 @@ class BaseOrchestrator(StackComponent, ABC):
         """Run the pipeline, or prepare what will run it and return that."""
 
     def submit(self, deployment: PipelineDeployment, stack: Stack, submission: Submission) -> Any:
-        """Store code and deployment, then run or prepare the pipeline; what the command line calls."""
+        """Store code and deployment, then run or prepare the pipeline; what the command line calls.
+
+        Raises:
+            RunFailedError: a step failed or was not run, or a method of a subclass raised.
+        """
         self._submission, self._served = submission, (deployment, stack)
         self._direct = self._elsewhere = None
         try:
-            self.prepare_pipeline_deployment(deployment, stack)
-            result = self.prepare_or_run_pipeline(deployment, stack)
-        except BaseException as error:
-            failed = self._end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-            if not self._to_be_told(error):
-                raise
-            if failed is not None:  # and ``error`` is only how the orchestrator noticed
-                raise failed from None
-            said = f"orchestrator {self.name!r} raised {type(error).__name__}: {message_of(error)}"
-            raise RunFailedError(said) from error
-        else:
-            self._end("success")
+            with self._ended():
+                self.prepare_pipeline_deployment(deployment, stack)
+                result = self.prepare_or_run_pipeline(deployment, stack)
+                self._require_all_steps()
             return result
         finally:
-            self.post_run()
             self._submission = None
+
+    @contextmanager
+    def _ended(self) -> Iterator[None]:
+        """Call ``post_run`` after the block and write down how the run ended; the first error counts."""
+        try:
+            with errors_told(self):
+                yield
+        except BaseException as error:
+            try:
+                self.post_run()
+            except Exception as another:
+                logger.warning("%s", said_of(label_of(self), another, "post_run"))
+            failed = self._end(_state_after(error))
+            if failed is not None and isinstance(error, RunFailedError):
+                raise failed from None  # the other is only how the orchestrator noticed
+            raise
+        try:
+            with errors_told(self, "post_run"):
+                self.post_run()
+        except BaseException as error:
+            self._end(_state_after(error))
+            raise
+        failed = self._end("success")
+        if failed is not None:
+            raise failed
 
     def _end(self, state: str) -> RunFailedError | None:
         """Write down or tell how the run ended; return the error of a step that failed elsewhere."""
@@ -68,10 +98,18 @@ class BaseOrchestrator(StackComponent, ABC):
             self._direct.end(state)
         return None if self._elsewhere is None else self._elsewhere.tell()
 
-    def _to_be_told(self, error: BaseException) -> bool:
-        """Whether an error of an orchestrator that is not ours would else pass for a bug of ours."""
-        ours = type(self).__module__.partition(".")[0] == __name__.partition(".")[0]
-        return not ours and isinstance(error, Exception) and not isinstance(error, PipesError)
+    def _require_all_steps(self) -> None:
+        """Make sure that a run which nobody was handed has run, or skipped, each of its steps."""
+        if self._elsewhere is not None or not self.submission.run_name:
+            return
+        if self._direct is None and self.submission.may_prepare:
+            return
+        self._direct_run().require_all_steps(label_of(self))
+
+    def _direct_run(self) -> DirectRun:
+        if self._direct is None:
+            self._direct = DirectRun.start(*self._served, self.submission)
+        return self._direct
 
     @property
     def submission(self) -> Submission:
@@ -102,10 +140,18 @@ class BaseOrchestrator(StackComponent, ABC):
         Raises:
             DuplicateRunNameError: the pipeline has a run of this name.
             RunFailedError: the step failed for good.
+            RunError: the request is one to deploy, or ``step`` is none of the deployment's.
         """
-        if self._direct is None:
-            self._direct = DirectRun.start(*self._served, self.submission)
-        return self._direct.run_step(step)
+        if not self.submission.run_name:
+            raise RunError(
+                f"{label_of(self)} called run_step in a request to deploy, in which no step is run; write "
+                "what another system reads, or set its flavor's `deploys` to False and use `pipes run`"
+            )
+        if getattr(step, "name", None) not in self._served[0].steps:
+            raise RunError(
+                f"{label_of(self)} called run_step with {step!r}; expected one of deployment.steps.values()"
+            )
+        return self._direct_run().run_step(step)
 
     def entrypoint_values(self, step: StepSpec) -> dict[str, Any]:
         """Return what ``StepEntrypointConfiguration.get_entrypoint_arguments`` needs to know of a step.
@@ -116,8 +162,11 @@ class BaseOrchestrator(StackComponent, ABC):
 
         Raises:
             DuplicateRunNameError: the pipeline has a run of this name.
+            ParameterError: in a request to deploy, a parameter has no default.
         """
         deployment, _ = self._served
+        if not self.submission.run_name:
+            self._require_defaults(deployment)
         if self._elsewhere is None and self.submission.run_name:
             self._elsewhere = RunElsewhere.start(deployment, self.submission)
         return {
@@ -127,7 +176,17 @@ class BaseOrchestrator(StackComponent, ABC):
             "run_name": self.submission.run_name or None,
             "store": self.submission.storage.uri,
             "store_connection_id": self.submission.store_connection_id,
+            "no_cache": None if self.submission.use_cache else "true",
         }
+
+    def _require_defaults(self, deployment: PipelineDeployment) -> None:
+        missing = [each.name for each in deployment.pipeline.parameters if each.required]
+        if missing:
+            raise ParameterError(
+                f"pipeline {deployment.pipeline.name!r} can't be handed over by {label_of(self)}: "
+                f"{', '.join(missing)} must be given with each run, and a run that its first step begins has "
+                "the default values only; give them defaults"
+            )
 
     def requires_resources_in_orchestration_environment(self, step: StepSpec) -> bool:
         """Whether the step asks for resources and no step operator provides them."""
@@ -154,6 +213,10 @@ class BaseOrchestrator(StackComponent, ABC):
     def log_file(self) -> str | None:
         """Path of a log that a person can follow, if there is one."""
         return None
+
+
+def _state_after(error: BaseException) -> str:
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
 
 
 __all__ = ["BaseOrchestrator", "BaseOrchestratorConfig"]

@@ -6,7 +6,14 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, RunFailedError, SkipStep, message_of
+from airflow_provider_pipes.errors import (
+    FailWithoutRetry,
+    PipesError,
+    RunError,
+    RunFailedError,
+    SkipStep,
+    message_of,
+)
 from airflow_provider_pipes.models.documents import Manifest, RunRecord
 from airflow_provider_pipes.models.paths import run_folder
 from airflow_provider_pipes.orchestrators.execution import run_by_step_operator, run_in_process
@@ -34,6 +41,7 @@ class DirectRun:
         record: Its record in the store.
         manifests: Results by step.
         skipped: For each skipped step, why.
+        failed: For each step that failed for good, the error that said so.
     """
 
     def __init__(
@@ -44,6 +52,8 @@ class DirectRun:
         self.record = record
         self.manifests: dict[str, Manifest] = {}
         self.skipped: dict[str, str] = {}
+        self.failed: dict[str, RunFailedError] = {}
+        self._steps = deployment.steps
         self._plan = DeploymentPlan.from_document(deployment.document, deployment.id)
 
     @classmethod
@@ -70,10 +80,9 @@ class DirectRun:
         Raises:
             RunFailedError: it failed for good; the user's exception is the cause.
         """
-        for name in step.upstream:
-            if name in self.skipped:
-                self._skip(step.name, f"step {name!r} before it was skipped")
-                return None
+        if self._skipped_before(step):
+            return None
+        self._require_upstream(step)
         retries = step.task.retries or 0
         for attempt in range(1, retries + 2):
             try:
@@ -92,15 +101,11 @@ class DirectRun:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _attempt(self, step: StepSpec, attempt: int) -> Manifest:
-        launch = StepLaunch(
-            storage=self.submission.storage,
-            plan=self._plan.step(step.name),
-            run_name=self.record.run_name,
-            token=runs.local_token(self.record, step.name),
-            attempt=attempt,
-            use_cache=self.submission.use_cache,
-        )
-        done = launch.finished() or launch.prepare(self.record.parameters, self._references(step))
+        launch = self._launch(step.name, attempt)
+        done = launch.finished()
+        if done is None:
+            with launch.tried.failure_kept():
+                done = launch.prepare(self.record.parameters, self._references(step))
         if done is not None:
             return done
         self.submission.listener.step_started(step.name, attempt)
@@ -112,6 +117,43 @@ class DirectRun:
             if done is None:
                 raise
             return done
+
+    def _launch(self, step: str, attempt: int = 1) -> StepLaunch:
+        return StepLaunch(
+            storage=self.submission.storage,
+            plan=self._plan.step(step),
+            run_name=self.record.run_name,
+            token=runs.local_token(self.record, step),
+            attempt=attempt,
+            use_cache=self.submission.use_cache,
+        )
+
+    def _skipped_before(self, step: StepSpec) -> bool:
+        """Skip a step that needs a skipped one."""
+        before = next((name for name in step.upstream if name in self.skipped), None)
+        if before is not None:
+            self._skip(step.name, f"step {before!r} before it was skipped")
+        return before is not None
+
+    def _require_upstream(self, step: StepSpec) -> None:
+        """Make sure that what a step needs is there: an orchestrator may call in any order, or go on.
+
+        Raises:
+            RunFailedError: it is not.
+        """
+        for name in step.upstream:
+            if name not in self.manifests and not self._has_result(name):
+                why = "failed" if name in self.failed else "has not run; call run_step for it first"
+                error = RunError(f"it needs step {name!r}, which {why}")
+                self._launch(step.name).tried.record_failure(error, time.time())
+                self._fail(step.name, error)
+
+    def _has_result(self, step: str) -> bool:
+        """Whether a step that nobody called for has a result, from before a resume."""
+        found = self._launch(step).finished()
+        if found is not None:
+            self.manifests[step] = found
+        return found is not None
 
     def _run(self, step: StepSpec, launch: StepLaunch) -> Manifest:
         if step.step_operator is None:
@@ -135,9 +177,38 @@ class DirectRun:
     def _fail(self, step: str, error: BaseException) -> None:
         self.submission.listener.step_failed(step, error)
         said = str(error) if isinstance(error, PipesError) else f"{type(error).__name__}: {message_of(error)}"
-        raise RunFailedError(
-            f"step {step!r} failed: {said}\nfix it and continue with --resume {self.record.run_name}"
-        ) from error
+        self.failed[step] = RunFailedError(f"step {step!r} failed: {said}\n{self._advice}")
+        raise self.failed[step] from error
+
+    @property
+    def _advice(self) -> str:
+        return f"fix it and continue with --resume {self.record.run_name}"
+
+    def require_all_steps(self, orchestrator: str) -> None:
+        """Make sure that every step has a result, or was skipped.
+
+        Args:
+            orchestrator: Who should have called for them, as an error names it.
+
+        Raises:
+            RunFailedError: some failed, or were not run.
+        """
+        failed, left = [], []
+        for name, step in self._steps.items():
+            if name in self.manifests or name in self.skipped:
+                continue
+            if name in self.failed:
+                failed.append(self.failed[name])
+            elif not self._has_result(name) and not self._skipped_before(step):
+                left.append(name)
+        if not failed and not left:
+            return
+        said = [str(error).removesuffix(f"\n{self._advice}") for error in failed]
+        if left:
+            steps = "step" if len(left) == 1 else "steps"
+            were = "was" if len(left) == 1 else "were"
+            said.append(f"{steps} {', '.join(map(repr, left))} {were} not run by {orchestrator}")
+        raise RunFailedError("\n".join([*said, self._advice])) from (failed[0].__cause__ if failed else None)
 
     def end(self, state: str) -> None:
         """Write down how the run ended (success, failed or interrupted); `pipes runs` shows it."""

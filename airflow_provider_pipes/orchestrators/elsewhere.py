@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_pipes.entrypoints.delegation import last_failure
 from airflow_provider_pipes.errors import RunFailedError, StepFailedError
 from airflow_provider_pipes.models.documents import Failure, Manifest, RunRecord
 from airflow_provider_pipes.runtime import runs
@@ -47,14 +46,22 @@ class RunElsewhere:
         """Tell the listener how the steps ended that did so by now; return the error of one that failed."""
         plan = DeploymentPlan.from_document(self.deployment.document, self.deployment.id)
         failed = None
-        for name in self.deployment.steps:
+        skipped: dict[str, str] = {}
+        for name, step in self.deployment.steps.items():
             token = runs.local_token(self.record, name)
             launch = StepLaunch(self.submission.storage, plan.step(name), self.record.run_name, token)
             manifest = launch.finished()
             if manifest is not None:
                 self._tell_result(name, manifest)
-            elif (failure := last_failure(launch)) and failure.started >= self.begun:
-                failed = self._tell_failure(name, failure) or failed
+            elif (failure := launch.tried.last_failure()) and failure.started >= self.begun:
+                if failure.reason == "skipped":
+                    skipped[name] = failure.message or "the step asked for it"
+                else:
+                    failed = self._tell_failure(name, failure)
+            elif before := [each for each in step.upstream if each in skipped]:
+                skipped[name] = f"step {before[0]!r} before it was skipped"
+            if name in skipped:
+                self.submission.listener.step_skipped(name, skipped[name])
         return failed
 
     def _tell_result(self, step: str, manifest: Manifest) -> None:
@@ -62,10 +69,7 @@ class RunElsewhere:
             self.submission.listener.step_started(step, manifest.attempt)
         self.submission.listener.step_finished(step, manifest)
 
-    def _tell_failure(self, step: str, failure: Failure) -> RunFailedError | None:
-        if failure.reason == "skipped":
-            self.submission.listener.step_skipped(step, failure.message or "the step asked for it")
-            return None
+    def _tell_failure(self, step: str, failure: Failure) -> RunFailedError:
         said = f"{failure.type}: {failure.message}" if failure.message else failure.type
         self.submission.listener.step_failed(step, StepFailedError(said))
         return RunFailedError(

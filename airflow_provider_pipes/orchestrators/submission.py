@@ -60,6 +60,8 @@ class Submission:
         run_name: Name of the run.
         parameters: Values for every parameter.
         use_cache: Whether results may come from the cache.
+        may_prepare: Whether a run may be left to another system without a word, as a test of an
+            orchestrator that deploys does; else each step must have been run, or skipped, in the end.
         resume: Whether to continue the run of that name instead of starting one.
         store_connection_id: Airflow connection with the store's credentials.
         project_root: The project's folder, which relative paths of its configuration start from.
@@ -71,6 +73,7 @@ class Submission:
     run_name: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     use_cache: bool = True
+    may_prepare: bool = False
     resume: bool = False
     store_connection_id: str | None = None
     project_root: Path = field(default_factory=Path.cwd)

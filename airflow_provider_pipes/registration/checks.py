@@ -11,13 +11,16 @@ from pydantic import ValidationError
 from airflow_provider_pipes.errors import ConfigurationError, FlavorError, PipesError, listing
 from airflow_provider_pipes.registration.options import shown
 from airflow_provider_pipes.stack.component import StackComponent
-from airflow_provider_pipes.stack.config import StackComponentConfig
+from airflow_provider_pipes.stack.config import StackComponentConfig, field_names, without_former_fields
 from airflow_provider_pipes.stack.enums import StackComponentType
 from airflow_provider_pipes.stack.flavor import Flavor
 from airflow_provider_pipes.stack.project import Project
 from airflow_provider_pipes.stack.registry import FlavorRegistry
 from airflow_provider_pipes.stack.spec import component_spec
 from airflow_provider_pipes.stack.validation import field_problems
+
+OWN_OPTIONS = frozenset({"flavor", "help", "unset"})
+"""The options of the commands that the fields of a configuration are given to."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,23 @@ def implementation_of(registry: FlavorRegistry, flavor: Flavor) -> Implementatio
         raise
 
 
+def unwritable_fields(flavor: Flavor) -> list[str]:
+    """Return a sentence for each field of a flavor's configuration that no command can give."""
+    return [
+        f"{flavor.config_class.__name__} has a field {name!r}, and `register` and `update` have an option "
+        f"{shown(name)} of their own; give the field another name"
+        for name in field_names(flavor.config_class)
+        if name.replace("-", "_") in OWN_OPTIONS
+    ]
+
+
 def config_problems(
     flavor: Flavor, values: Mapping[str, Any]
 ) -> tuple[StackComponentConfig | None, list[str]]:
     """Return the configuration that values give, or what is wrong with them."""
     config_class = flavor.config_class
     try:
-        return config_class.model_validate(dict(values)), []
+        return config_class.model_validate(without_former_fields(flavor.type, config_class, values)), []
     except ValidationError as error:
         return None, [_problem(path, said) for path, said in field_problems(error, config_class)]
     except Exception as error:

@@ -12,17 +12,18 @@ from airflow_provider_pipes.registration.checks import (
     refuse,
     stack_problems,
     stacks_with,
+    unwritable_fields,
 )
 from airflow_provider_pipes.registration.names import article, command_of, name_problem, quoted, unknown
 from airflow_provider_pipes.registration.options import (
     Given,
-    field_names,
     given_options,
     typed_values,
     unknown_option,
 )
 from airflow_provider_pipes.registration.pipesfile import Change, Draft, edited
 from airflow_provider_pipes.stack.builtin import BUILT_IN_TABLES
+from airflow_provider_pipes.stack.config import field_names, former_fields
 from airflow_provider_pipes.stack.enums import StackComponentType
 from airflow_provider_pipes.stack.flavor import Flavor
 from airflow_provider_pipes.stack.project import values_from_variables
@@ -52,6 +53,8 @@ def register_component(
         refuse(f"can't register {kind.label} {name!r}", problems)
         draft.add_table((kind.plural, name), {"flavor": flavor_name, **values})
         draft.after()
+        draft.warnings += draft.before.registry.hidden(kind, flavor_name)
+        draft.warnings += unwritable_fields(flavor) if flavor else []
         if name in BUILT_IN_TABLES.get(kind.plural, {}):
             draft.notes.append(f"it takes the place of the built-in {kind.label} {name!r}")
         return draft.outcome()
@@ -175,7 +178,7 @@ def _checked_values(
     if flavor is None:
         return {}
     old, given, gone = change
-    values, unreadable = typed_values(given, flavor.config_class)
+    values, unreadable = typed_values(given, flavor.config_class, former_fields(kind))
     kept = {field: value for field, value in old.items() if field not in gone}
     # What environment variables give need not stand in the file too.
     given_outside = values_from_variables(kind.plural, name)

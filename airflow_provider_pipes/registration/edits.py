@@ -14,6 +14,9 @@ from tomlkit.exceptions import TOMLKitError
 
 from airflow_provider_pipes.registration.statements import KeyPath, Statement, statements
 
+_COMMENT = re.compile(r"( *)#")
+_INLINE_TABLE = re.compile(r"\{([ \t]*).*?([ \t]*)\}", re.DOTALL)
+
 
 class LayoutError(Exception):
     """A text whose layout does not allow a change; the file's owner has to make it."""
@@ -80,7 +83,7 @@ def _set(text: str, path: KeyPath, value: Any) -> str:
     for each in found:
         if each.path == path and each.value is not None:
             start, end = each.value
-            return text[:start] + _instead_of(text[start:end], value) + text[end:]
+            return _replaced(text, start, end, _instead_of(text[start:end], value))
         if each.value is not None and path[: len(each.path)] == each.path:
             rest = path[len(each.path) :]
             return _inside(text, each, partial(_put, path=rest, value=value))
@@ -92,6 +95,17 @@ def _set(text: str, path: KeyPath, value: Any) -> str:
     if len(path) == 1:
         return _at_top(text, found, path, value)
     return add_table(text, path[:-1], {path[-1]: value})
+
+
+def _replaced(text: str, start: int, end: int, new: str) -> str:
+    """Return ``text`` with a new value; a comment behind it keeps its column where there is room."""
+    rest = text[end:]
+    comment = _COMMENT.match(rest)
+    if comment and "\n" not in text[start:end] + new:
+        gap = len(comment[1])
+        room = gap + (end - start) - len(new)
+        rest = " " * max(room, min(gap, 1)) + rest[gap:]
+    return text[:start] + new + rest
 
 
 def _instead_of(old: str, value: Any) -> str:
@@ -148,7 +162,19 @@ def _inside(text: str, statement: Statement, change: Callable[[Any], None]) -> s
         change(document["x"])
     except (TOMLKitError, KeyError, TypeError, AttributeError) as error:
         raise LayoutError from error
-    return text[:start] + document.as_string().partition("=")[2].strip() + text[end:]
+    new = document.as_string().partition("=")[2].strip()
+    return _replaced(text, start, end, _padded(text[start:end], new))
+
+
+def _padded(old: str, new: str) -> str:
+    """Return an inline table with the blanks inside its braces that it had before it was changed."""
+    table = _INLINE_TABLE.fullmatch(old)
+    inner = new[1:-1].strip(" \t")
+    if table is None or not inner:
+        return new
+    # Of a table without any field, all blanks stand in the first group.
+    behind = table[2] if old.strip("{} \t") else table[1]
+    return f"{{{table[1]}{inner}{behind}}}"
 
 
 def _remove(text: str, path: KeyPath) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from airflow_provider_pipes.registration.options import field_names
+from airflow_provider_pipes.stack.config import field_names
 
 _ATTRIBUTES = re.compile(r"^Attributes:\n((?:[ \t]+.*\n?|\n)+)", re.MULTILINE)
 _ENTRY = re.compile(r"^(\w+)(?: \([^)]*\))?:\s*(.*)")

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from airflow_provider_pipes.errors import ConfigurationError, FlavorError
-from airflow_provider_pipes.registration.checks import implementation_of, refuse
+from airflow_provider_pipes.registration.checks import implementation_of, refuse, unwritable_fields
 from airflow_provider_pipes.registration.names import command_of, name_problem, quoted, unknown
 from airflow_provider_pipes.registration.pipesfile import Change, Draft, edited
 from airflow_provider_pipes.stack.classpath import import_class, importable_from
@@ -46,8 +46,9 @@ def register_flavor(start: Path, kind: StackComponentType, source: str) -> Regis
         try:
             missing = implementation_of(draft.before.registry, flavor).missing
         except FlavorError as error:
-            problems.append(str(error))
+            problems.append(str(error).removeprefix(f"{what}: "))
             missing = ""
+        problems += unwritable_fields(flavor)
         refuse(f"can't register {what}", problems)
         draft.set(("flavors", kind.value, flavor.name), path)
         draft.after()
@@ -116,7 +117,7 @@ def _kind_of(project: Project, path: str) -> StackComponentType | None:
 
 def _taken(project: Project, kind: StackComponentType, name: str, path: str) -> list[str]:
     return [
-        f"the {kind.label} flavor {name!r} is there already: {ref}; "
+        f"there is one of this name already: {ref}; "
         + ("there is nothing to register" if ref.source == path else "let the class give itself another name")
         for ref in project.registry.sources(kind, name)
     ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from airflow_provider_pipes.stack.classpath import nearest
+from airflow_provider_pipes.stack.config import field_names
 
 Given = dict[str, list[str | None]]
 """What is given for each field, in order; None for an option without a value."""
@@ -34,21 +35,17 @@ def given_options(words: Sequence[str]) -> tuple[Given, list[str]]:
     return given, problems
 
 
-def field_names(config_class: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Return the fields of a configuration by the names that pipes.toml gives them."""
-    by_name = config_class.model_config.get("populate_by_name") or config_class.model_config.get(
-        "validate_by_name"
-    )
-    return {
-        name if by_name or not isinstance(each.validation_alias, str) else each.validation_alias: each
-        for name, each in config_class.model_fields.items()
-    }
-
-
-def typed_values(given: Given, config_class: type[BaseModel]) -> tuple[dict[str, Any], list[str]]:
+def typed_values(
+    given: Given, config_class: type[BaseModel], former: Collection[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
     """Return the values that options give to the fields of a configuration, and what keeps some from it.
 
     Whether a value is right is for the configuration to say: what fits no type stays the text it is.
+
+    Args:
+        given: What the options say.
+        config_class: The configuration.
+        former: Fields of former times, which are taken too.
     """
     fields = field_names(config_class)
     written = {name.replace("-", "_"): name for name in fields}
@@ -58,19 +55,13 @@ def typed_values(given: Given, config_class: type[BaseModel]) -> tuple[dict[str,
         name = written.get(option)
         if name is None and option.startswith("no_") and _is_flag(fields.get(written.get(option[3:], ""))):
             values[written[option[3:]]] = False
-        elif name is None and not _takes(config_class, option):
+        elif name is None and not (option in former or config_class.model_config.get("extra") == "allow"):
             problems.append(unknown_option(option, list(written)))
         elif any(text is None for text in texts) and not _is_flag(fields.get(name or option)):
             problems.append(f"{shown(option)}: give it a value: {shown(option)} VALUE")
         else:
             values[name or option] = _value(texts, fields.get(name or option))
     return values, problems
-
-
-def _takes(config_class: type[BaseModel], option: str) -> bool:
-    """Return whether a configuration takes an option that is no field: any, or one of former times."""
-    former: frozenset[str] = getattr(config_class, "former_fields", frozenset())
-    return config_class.model_config.get("extra") == "allow" or option in former
 
 
 def shown(field: str) -> str:

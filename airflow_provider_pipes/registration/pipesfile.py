@@ -138,7 +138,7 @@ def _project_before(path: Path, start: Path) -> Project:
         return load_project(start)
     except ConfigurationError:
         # A variable may say more of a component that this command is about to write.
-        text, _ = read_file(path) if path.exists() else ("", {})
+        text, _ = read_file(path) if path.exists() or path.is_symlink() else ("", {})
         return project_from_text(path, text, path.parent, variables=False)
 
 

@@ -96,6 +96,23 @@ class History:
         # How a local run ended is written down; how an Airflow run did, only its steps tell.
         return [self._history(each, with_steps=each.record.origin != "local") for each in found[:limit]]
 
+    def newest(self, pipeline: str | None, limit: int) -> list[tuple[str, str]]:
+        """Return the names of the newest runs and of their pipelines, the newest first."""
+        # Of each pipeline no more are read than that: the names that we choose tell when a run began.
+        found = [
+            folder.record
+            for parent in self._pipeline_folders(pipeline)
+            for name in sorted(self._storage.list(parent), reverse=True)[:limit]
+            if (folder := self._folder(f"{parent}/{name}")) is not None
+        ]
+        found.sort(key=lambda record: -record.started)
+        return [(record.run_name, record.pipeline) for record in found[:limit]]
+
+    def pipelines(self) -> list[str]:
+        """Return the names of the pipelines that have runs."""
+        folders = map(self._folders_in, self._pipeline_folders(None))
+        return sorted(first.record.pipeline for found in folders if (first := next(found, None)))
+
     def run(self, run_name: str, pipeline: str | None = None) -> RunHistory:
         """Return one run.
 
@@ -132,10 +149,13 @@ class History:
 
     def _folders(self, pipeline: str | None) -> Iterator[_RunFolder]:
         for folder in self._pipeline_folders(pipeline):
-            for name in self._storage.list(folder):
-                found = self._folder(f"{folder}/{name}")
-                if found is not None:
-                    yield found
+            yield from self._folders_in(folder)
+
+    def _folders_in(self, parent: str) -> Iterator[_RunFolder]:
+        for name in self._storage.list(parent):
+            found = self._folder(f"{parent}/{name}")
+            if found is not None:
+                yield found
 
     def _folder(self, path: str) -> _RunFolder | None:
         names = tuple(self._storage.list(path))

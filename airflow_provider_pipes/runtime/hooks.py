@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from airflow_provider_pipes.errors import StepFailedError
 from airflow_provider_pipes.runtime.plan import StepPlan
+from airflow_provider_pipes.runtime.sources import user_traceback
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.models.deployment import StepRunInfo
@@ -28,17 +30,30 @@ def step_hooks(plan: StepPlan, run_name: str) -> Iterator[None]:
         yield
         return
     from airflow_provider_pipes.stack.spec import component_from_spec
-    from airflow_provider_pipes.stack.stack import cleanup_step_run, prepare_step_run
+    from airflow_provider_pipes.stack.stack import clean_up_after_failure, cleanup_step_run, prepare_step_run
 
     info = step_run_info(plan, run_name)
     components = [component_from_spec(spec) for spec in specs]
-    prepare_step_run(components, info)
-    failed = True
+    with _traceback_kept():
+        prepare_step_run(components, info)
     try:
         yield
-        failed = False
-    finally:
-        cleanup_step_run(components, info, step_failed=failed)
+    except BaseException:
+        clean_up_after_failure(components, info)
+        raise
+    with _traceback_kept():
+        cleanup_step_run(components, info, step_failed=False)
+
+
+@contextmanager
+def _traceback_kept() -> Iterator[None]:
+    """Let an error that tells what a component raised show where in its code that was."""
+    try:
+        yield
+    except StepFailedError as error:
+        if error.__cause__ is not None:
+            error.traceback_text = user_traceback(error.__cause__)
+        raise
 
 
 def step_run_info(plan: StepPlan, run_name: str) -> StepRunInfo:

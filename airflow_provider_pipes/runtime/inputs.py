@@ -62,7 +62,7 @@ def _reference(
     except KeyError:
         raise RunError(
             f"step {plan.name!r}, input {name!r}: step {spec['step']!r} left no output {spec['output']!r} in "
-            f"this run; run {spec['step']!r} again (clear it with its downstream tasks)"
+            f"this run; run {spec['step']!r} again"
         ) from None
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_pipes.models.documents import ExecutionInfo, Manifest
 from airflow_provider_pipes.models.paths import execution_info_path, step_run_folder
 from airflow_provider_pipes.runtime import results
+from airflow_provider_pipes.runtime.failures import Attempt
 from airflow_provider_pipes.runtime.inputs import References, resolve_inputs
 from airflow_provider_pipes.runtime.plan import StepPlan
 
@@ -49,6 +50,11 @@ class StepLaunch:
     def execution_info_path(self) -> str:
         """Where the execution info is."""
         return execution_info_path(self.prefix, self.attempt)
+
+    @property
+    def tried(self) -> Attempt:
+        """The attempt, for who writes down or reads how it failed."""
+        return Attempt(self.storage, self.prefix, self.plan.name, self.token, self.attempt)
 
     def finished(self) -> Manifest | None:
         """Return the result if an earlier attempt left it."""

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pipes.artifacts.payloads import load_artifact, save_artifact
 from airflow_provider_pipes.authoring.context import StepContext, step_context
-from airflow_provider_pipes.errors import ArtifactError, PipesError, StepFailedError, message_of
-from airflow_provider_pipes.models.documents import ExecutionInfo, Failure, Manifest, OutputReference
+from airflow_provider_pipes.errors import ArtifactError, StepFailedError
+from airflow_provider_pipes.models.documents import ExecutionInfo, Manifest, OutputReference
 from airflow_provider_pipes.models.names import path_segment
 from airflow_provider_pipes.runtime import results
+from airflow_provider_pipes.runtime.failures import Attempt
 from airflow_provider_pipes.runtime.hooks import step_hooks
 from airflow_provider_pipes.runtime.inputs import load_inputs
 from airflow_provider_pipes.runtime.plan import DeploymentPlan, StepPlan
-from airflow_provider_pipes.runtime.sources import load_source, user_traceback
+from airflow_provider_pipes.runtime.sources import load_source
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.artifacts.storage import Storage
@@ -45,7 +46,7 @@ def run_step(storage: Storage, info: ExecutionInfo, deployment: DeploymentPlan) 
         return done
     started = time.time()
     plan = deployment.step(info.step)
-    with _scratch() as scratch, _failure_kept(storage, info, started):
+    with _scratch() as scratch, Attempt.of(storage, info).failure_kept():
         context = StepContext(
             pipeline_name=info.pipeline,
             run_name=info.run_name,
@@ -151,46 +152,3 @@ def _commit(
     if committed.cache_key is not None:
         results.file_in_cache(storage, committed.cache_key, info.prefix)
     return committed
-
-
-@contextmanager
-def _failure_kept(storage: Storage, info: ExecutionInfo, started: float) -> Iterator[None]:
-    try:
-        yield
-    except BaseException as error:
-        _write_failure(storage, info, started, error)
-        raise
-
-
-def _write_failure(storage: Storage, info: ExecutionInfo, started: float, error: BaseException) -> None:
-    failure = Failure(
-        step=info.step,
-        token=info.token,
-        attempt=info.attempt,
-        type=type(error).__name__,
-        message=message_of(error),
-        traceback=user_traceback(error),
-        reason=failure_reason(error),
-        started=started,
-        seconds=time.time() - started,
-        host=socket.gethostname(),
-    )
-    number = info.attempt
-    try:
-        while not storage.create(f"{info.prefix}/failure-{number}.json", failure.to_json()):
-            number += 1
-    except PipesError:
-        return  # the store is what failed: the error itself says so, and must not be replaced
-
-
-def failure_reason(error: BaseException) -> str:
-    """Return in one word why a step ended: skipped, refused, memory, exception or interrupted."""
-    from airflow_provider_pipes.errors import FailWithoutRetry, SkipStep
-
-    kinds: list[tuple[type[BaseException], str]] = [
-        (SkipStep, "skipped"),
-        (FailWithoutRetry, "refused"),
-        (MemoryError, "memory"),
-        (Exception, "exception"),
-    ]
-    return next((reason for kind, reason in kinds if isinstance(error, kind)), "interrupted")

@@ -6,12 +6,14 @@ import importlib
 import os
 from collections.abc import Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_pipes.errors import PipesError, TargetError, UserCodeError
+from airflow_provider_pipes.errors import PipesError, TargetError, UserCodeError, said_of
 
 if TYPE_CHECKING:
     from traceback import StackSummary, TracebackException
+
+_Told = TypeVar("_Told", bound=PipesError)
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _IMPORTLIB = os.path.dirname(os.path.abspath(importlib.__file__)) + os.sep
@@ -77,6 +79,20 @@ def user_traceback(error: BaseException) -> str:
     for each in _chain(shown):
         each.stack[:] = [frame for frame in each.stack if _is_user_file(frame.filename)]
     return "".join(shown.format())
+
+
+def error_of_class(kind: type[_Told], whose: str, error: BaseException, where: str = "") -> _Told:
+    """Return the error that tells what a class of the user's raised, with the traceback of their code.
+
+    Args:
+        kind: What to return.
+        whose: As "orchestrator 'o'".
+        error: What was raised.
+        where: The method.
+    """
+    told = kind(said_of(whose, error, where))
+    told.traceback_text = user_traceback(error)
+    return told
 
 
 def _user_code_error(module: str, error: BaseException) -> UserCodeError:

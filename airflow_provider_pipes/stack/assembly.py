@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from airflow_provider_pipes.errors import ConfigurationError, FlavorError
 from airflow_provider_pipes.stack.classpath import nearest
 from airflow_provider_pipes.stack.component import StackComponent
-from airflow_provider_pipes.stack.config import StackComponentConfig
+from airflow_provider_pipes.stack.config import StackComponentConfig, without_former_fields
 from airflow_provider_pipes.stack.enums import StackComponentType
 from airflow_provider_pipes.stack.flavor import Flavor
 from airflow_provider_pipes.stack.projectfile import ComponentTable, ProjectFile, ProjectSource, StackTable
@@ -53,6 +53,22 @@ class Assembly:
             raise self._error(name)
         present = tuple(each for each in operators if each is not None)
         return Stack(name, conductor, store, present, builder, registry)
+
+    def artifact_store(self, name: str, table: StackTable) -> StackComponent:
+        """Build nothing but a stack's artifact store.
+
+        Args:
+            name: The stack's name.
+            table: The stack's table.
+
+        Raises:
+            FlavorError: nothing but flavors is wrong.
+            ConfigurationError: lists every problem.
+        """
+        store = self._named(StackComponentType.ARTIFACT_STORE, table.artifact_store, name)
+        if store is None:
+            raise self._error(name)
+        return store
 
     def _error(self, name: str) -> ConfigurationError:
         only_flavors = self.flavor_errors == len(self.problems)
@@ -104,7 +120,7 @@ class Assembly:
     def _config(self, place: FieldPath, flavor: Flavor, table: ComponentTable) -> StackComponentConfig | None:
         config_class = flavor.config_class
         try:
-            return config_class.model_validate(table.values)
+            return config_class.model_validate(without_former_fields(flavor.type, config_class, table.values))
         except ValidationError as error:
             for path, sentence in field_problems(error, config_class):
                 self._problem((*place, *path), sentence)

@@ -33,19 +33,33 @@ def import_class(path: str) -> type:
         ConfigurationError: the text names no class, or its module can't be imported.
     """
     module_name, _, qualname = path.partition(":") if ":" in path else path.rpartition(".")
-    if not all(part.isidentifier() for part in [*module_name.split("."), *qualname.split(".")]):
-        raise ConfigurationError(f"{path!r} is no class path; write it as 'package.module:Class'")
+    names = [*module_name.split("."), *qualname.split(".")]
+    if _is_file(module_name) or not all(name.isidentifier() for name in names):
+        raise ConfigurationError(f"{path!r} is no class path; write it as {_as_class_path(path)!r}")
     found: object = _import_module(module_name)
     for part in qualname.split("."):
         if not hasattr(found, part):
-            names = [name for name in vars(found) if not name.startswith("_")]
+            known = [name for name in vars(found) if not name.startswith("_")]
             raise ConfigurationError(
-                f"module {module_name!r} has no class {qualname!r}{nearest(part, names)}"
+                f"module {module_name!r} has no class {qualname!r}{nearest(part, known)}"
             )
         found = getattr(found, part)
     if not isinstance(found, type):
         raise ConfigurationError(f"{path!r} is {type(found).__name__} and no class")
     return found
+
+
+def _is_file(module_name: str) -> bool:
+    return module_name.endswith(".py") or "/" in module_name
+
+
+def _as_class_path(path: str) -> str:
+    """Return how a class path is written, by way of what was meant where that was a file."""
+    file, _, name = path.partition(":")
+    parts = [part for part in file.removesuffix(".py").split("/") if part not in ("", ".")]
+    if _is_file(file) and name.isidentifier() and all(part.isidentifier() for part in parts):
+        return f"{'.'.join(parts)}:{name}"
+    return "package.module:Class"
 
 
 def _import_module(name: str) -> ModuleType:

@@ -49,6 +49,11 @@ class StackComponent:
         return f"{type(self).__name__}(name={self.name!r}, flavor={self.flavor!r})"
 
 
+def label_of(component: StackComponent) -> str:
+    """Return how an error names a component, as "step operator 'gpu'"."""
+    return f"{component.type.label} {component.name!r}"
+
+
 def overrides_step_hooks(component: type[StackComponent]) -> bool:
     """Return whether a component class prepares or cleans up step runs."""
     return (

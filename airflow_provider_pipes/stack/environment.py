@@ -6,11 +6,18 @@ Imported only where such a variable is set: pydantic-settings costs as much as p
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from airflow_provider_pipes.errors import ConfigurationError
 from airflow_provider_pipes.stack.validation import FieldPath
@@ -35,6 +42,17 @@ class EnvironmentOverrides(BaseSettings):
     container_registries: Tables = {}
     flavors: Tables = {}
     settings: Tables = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *args: Any, **sources: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read variables whose prefix is in capitals, and nothing else."""
+        source = EnvSettingsSource(settings_cls)
+        source.env_vars = {
+            name.lower(): value for name, value in os.environ.items() if name.startswith(PREFIX)
+        }
+        return (source,)
 
 
 def override(values: dict[str, Any], variables: list[str]) -> dict[FieldPath, str]:

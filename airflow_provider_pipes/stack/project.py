@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from airflow_provider_pipes.stack.builtin import (
     LOCAL_ORCHESTRATOR,
 )
 from airflow_provider_pipes.stack.classpath import nearest
+from airflow_provider_pipes.stack.component import StackComponent
 from airflow_provider_pipes.stack.enums import StackComponentType
 from airflow_provider_pipes.stack.location import FILE_NAME, find_file
 from airflow_provider_pipes.stack.projectfile import (
@@ -34,7 +35,7 @@ from airflow_provider_pipes.stack.registry import FlavorRef, FlavorRegistry
 from airflow_provider_pipes.stack.stack import Stack
 
 # Variables of this package that are no settings of the project.
-RESERVED_VARIABLES = frozenset({"PIPES_CACHE_DIR"})
+RESERVED_VARIABLES = frozenset({"PIPES_CACHE_DIR", "PIPES_DEBUG", "PIPES_LOCAL_AIRFLOW"})
 
 _PREFIX = "PIPES_"
 
@@ -96,6 +97,18 @@ class Project:
             ConfigurationError: there is no such stack, or its components can't be built; lists every problem.
         """
         return self._build(name, None)
+
+    def artifact_store(self, name: str | None = None) -> StackComponent:
+        """Build a stack's artifact store, for which nothing else of the stack has to be there.
+
+        Args:
+            name: The stack's name; the active one where nothing is given.
+
+        Raises:
+            ConfigurationError: there is no such stack, or its store can't be built; lists every problem.
+        """
+        found = name or self.active_stack
+        return Assembly(self.file, self.source, self.registry).artifact_store(found, self._table(found))
 
     def stack_for_run(self, name: str | None = None) -> Stack:
         """Build a stack to run pipelines here and now.
@@ -236,18 +249,29 @@ def _variables(environment: Iterable[str]) -> list[str]:
     """
     sections = list(ProjectFile.model_fields)
     found = []
-    for name in sorted(environment):
-        if not name.startswith(_PREFIX) or name in RESERVED_VARIABLES:
-            continue
-        section = name[len(_PREFIX) :].lower().split("__")[0]
+    for name, section in _prefixed(environment):
         if section in sections:
             found.append(name)
         elif hint := nearest(section, sections):
             raise ConfigurationError(
                 f"environment variable {name}: there is no setting {section!r}{hint}; "
-                f"write it as {_PREFIX}<SECTION>__<NAME>__<FIELD>, with a section of: {', '.join(sections)}"
+                f"write it as {_PREFIX}<SECTION>__<NAME>__<FIELD>, with a section of: {', '.join(sections)}; "
+                "a name that is like none of these is left to other programs"
             )
     return found
+
+
+def foreign_variables() -> list[str]:
+    """Return the names of the variables of our prefix that are like none of ours, and left alone."""
+    sections = list(ProjectFile.model_fields)
+    return [name for name, section in _prefixed(os.environ) if section not in sections]
+
+
+def _prefixed(environment: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each variable with our prefix, in capitals, and the section of pipes.toml that it names."""
+    for name in sorted(environment):
+        if name.startswith(_PREFIX) and name not in RESERVED_VARIABLES:
+            yield name, name[len(_PREFIX) :].lower().split("__")[0]
 
 
 def _registry(file: ProjectFile, folder: Path) -> FlavorRegistry:

@@ -159,6 +159,9 @@ def read_file(path: Path) -> tuple[str, dict[str, Any]]:
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        target = f" is a link to {path.resolve()}, which" if path.is_symlink() else ""
+        raise ConfigurationError(f"can't read {path}: it{target} is not there") from None
     except OSError as error:
         raise ConfigurationError(f"can't read {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

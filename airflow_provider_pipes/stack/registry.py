@@ -13,13 +13,20 @@ from airflow_provider_pipes.errors import ConfigurationError, FlavorError
 from airflow_provider_pipes.stack.builtin import BUILT_IN_FLAVORS
 from airflow_provider_pipes.stack.classpath import import_class, importable_from, missing_import, nearest
 from airflow_provider_pipes.stack.component import StackComponent
-from airflow_provider_pipes.stack.config import StackComponentConfig
+from airflow_provider_pipes.stack.config import FLAVOR_KEY, StackComponentConfig, field_names
 from airflow_provider_pipes.stack.enums import StackComponentType
 from airflow_provider_pipes.stack.flavor import Flavor
 
 logger = logging.getLogger(__name__)
 
 ENTRY_POINT_GROUP = "airflow_provider_pipes.flavors"
+
+_BASES = {
+    StackComponentType.ORCHESTRATOR: "airflow_provider_pipes.orchestrators.BaseOrchestrator",
+    StackComponentType.ARTIFACT_STORE: "airflow_provider_pipes.artifacts.component.BaseArtifactStore",
+    StackComponentType.STEP_OPERATOR: "airflow_provider_pipes.step_operators.BaseStepOperator",
+}
+_ANY_BASE = "airflow_provider_pipes.stack.StackComponent"
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,9 @@ class FlavorRef:
 class FlavorRegistry:
     """The one door by which built-in, installed and configured flavors come in.
 
+    A built-in flavor goes before an installed package's of the same name, so that a stack of
+    built-in flavors means the same wherever it is read, and needs no look at what is installed.
+
     Args:
         folders: Where class paths may lie that are not importable otherwise: the project.
     """
@@ -51,6 +61,7 @@ class FlavorRegistry:
         self._folders = tuple(folders)
         self._refs: dict[tuple[StackComponentType, str], list[FlavorRef]] = {}
         self._loaded: dict[tuple[StackComponentType, str], Flavor] = {}
+        self._hidden: dict[tuple[StackComponentType, str], list[FlavorRef]] = {}
         self._discovered = False
         for kind, flavors in BUILT_IN_FLAVORS.items():
             for name, (source, hint) in flavors.items():
@@ -72,6 +83,22 @@ class FlavorRegistry:
         """Return who offers a flavor; more than one is a conflict."""
         self._discover()
         return tuple(self._refs.get((kind, name), ()))
+
+    def hidden(self, kind: StackComponentType, name: str | None = None) -> list[str]:
+        """Return a sentence for each installed flavor that a built-in one of the same name goes before.
+
+        Args:
+            kind: The kind of component.
+            name: The flavor's name; all of the kind where nothing is given.
+        """
+        self._discover()
+        return [
+            f"the built-in {kind.label} flavor {each!r} goes before that of {ref.origin}; to use that one, "
+            f"give its class path as flavor: {ref.source}"
+            for (of, each), refs in sorted(self._hidden.items())
+            if of is kind and name in (None, each)
+            for ref in refs
+        ]
 
     def load(self, kind: StackComponentType, flavor: str) -> Flavor:
         """Return the flavor that a registered name or a class path names.
@@ -95,12 +122,13 @@ class FlavorRegistry:
         label = flavor.type.label
         if not (isinstance(found, type) and issubclass(found, StackComponent)):
             raise FlavorError(
-                f"{_named(flavor)}: implementation_class must be a StackComponent, got {found!r}"
+                f"{_named(flavor)}: implementation_class must be a class derived from {_base(flavor)}, got "
+                f"{found!r}"
             )
         if getattr(found, "type", None) is not flavor.type:
             raise FlavorError(
-                f"{_named(flavor)}: implementation_class {found.__name__} is no {label}; derive it from the "
-                f"base class of {flavor.type.plural.replace('_', ' ')}"
+                f"{_named(flavor)}: implementation_class {found.__name__} is no {label}; derive it from "
+                f"{_base(flavor)}"
             )
         if inspect.isabstract(found):
             missing = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
@@ -109,8 +137,7 @@ class FlavorRegistry:
 
     def _find(self, kind: StackComponentType, flavor: str) -> FlavorRef:
         # Looking for installed flavors reads the metadata of every package (10 ms beside Airflow),
-        # so that a stack of built-in flavors does without: there a clash with an installed package
-        # shows in `names` and `sources`, and the built-in flavor is what it always was.
+        # so that a stack of built-in flavors does without.
         if flavor not in BUILT_IN_FLAVORS[kind] and ":" not in flavor:
             self._discover()
         refs = self._refs.get((kind, flavor), [])
@@ -151,7 +178,14 @@ class FlavorRegistry:
                     ", ".join(kinds),
                 )
                 continue
-            self.register(kinds[kind], name, FlavorRef(point.value, None, package))
+            self._offer(kinds[kind], name, FlavorRef(point.value, None, package))
+
+    def _offer(self, kind: StackComponentType, name: str, ref: FlavorRef) -> None:
+        built_in = BUILT_IN_FLAVORS[kind].get(name)
+        if built_in is None:
+            self.register(kind, name, ref)
+        elif ref.source != built_in[0]:
+            self._hidden.setdefault((kind, name), []).append(ref)
 
     def _instance(self, kind: StackComponentType, name: str, ref: FlavorRef) -> Flavor:
         what = (
@@ -194,6 +228,11 @@ def _check_contract(flavor: Flavor, kind: StackComponentType, name: str | None, 
     config_class = _value(flavor, "config_class")
     if not (isinstance(config_class, type) and issubclass(config_class, StackComponentConfig)):
         raise FlavorError(f"{what}: config_class must be a StackComponentConfig, got {config_class!r}")
+    if FLAVOR_KEY in field_names(config_class):
+        raise FlavorError(
+            f"{what}: {config_class.__name__} has a field {FLAVOR_KEY!r}, which in pipes.toml says the "
+            "flavor of the component; give the field another name"
+        )
 
 
 def _value(flavor: Flavor, attribute: str) -> Any:
@@ -209,6 +248,10 @@ def _value(flavor: Flavor, attribute: str) -> Any:
         raise FlavorError(
             f"{type(flavor).__name__}.{attribute} raised {type(error).__name__}: {error}"
         ) from error
+
+
+def _base(flavor: Flavor) -> str:
+    return _BASES.get(flavor.type, _ANY_BASE)
 
 
 def _named(flavor: Flavor) -> str:

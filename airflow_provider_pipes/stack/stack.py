@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pipes.errors import ConfigurationError, StepOperatorError, listing
-from airflow_provider_pipes.stack.component import StackComponent
+from airflow_provider_pipes.errors import (
+    ConfigurationError,
+    PipesError,
+    StepControl,
+    StepFailedError,
+    StepOperatorError,
+    is_plain_exit,
+    listing,
+    said_of,
+)
+from airflow_provider_pipes.stack.component import StackComponent, label_of
 from airflow_provider_pipes.stack.enums import StackComponentType
 from airflow_provider_pipes.stack.spec import component_from_spec, component_spec
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.models.deployment import StackSpec, StepRunInfo
 
+logger = logging.getLogger(__name__)
 
 __all__ = ["Stack", "cleanup_step_run", "component_from_spec", "prepare_step_run"]
 
@@ -63,8 +74,7 @@ class Stack:
         """
         problems = [*self._kind_problems(), *self._name_problems()]
         for component in self.components:
-            what = f"{component.type.label} {component.name!r}"
-            problems += [f"{what}: {problem}" for problem in component.validate(self)]
+            problems += [f"{label_of(component)}: {problem}" for problem in self._problems_told_by(component)]
         if problems:
             raise ConfigurationError(listing(f"stack {self.name!r} can't be used", problems))
 
@@ -93,6 +103,15 @@ class Stack:
             if each.type is not StackComponentType.STEP_OPERATOR or each.name == info.config.step_operator
         )
 
+    def _problems_told_by(self, component: StackComponent) -> list[Any]:
+        try:
+            told: Any = component.validate(self)
+            if told is None:
+                return []
+            return [told] if isinstance(told, str) else list(told)
+        except (Exception, SystemExit) as error:
+            return [said_of("its class", error, "validate")]
+
     def _kind_problems(self) -> list[str]:
         kinds = [
             (StackComponentType.ORCHESTRATOR, [self.orchestrator]),
@@ -115,32 +134,62 @@ class Stack:
 
 
 def prepare_step_run(components: Sequence[StackComponent], info: StepRunInfo) -> None:
-    """Call every component's ``prepare_step_run``; if one raises, those before it clean up."""
+    """Call every component's ``prepare_step_run``; if one raises, those before it clean up.
+
+    Raises:
+        StepFailedError: one raised.
+        StepControl: one says how the step ends.
+    """
     for index, component in enumerate(components):
         try:
-            component.prepare_step_run(info)
+            _call_hook(component, "prepare_step_run", info)
         except BaseException:
-            cleanup_step_run(components[:index], info, step_failed=True)
+            clean_up_after_failure(components[:index], info)
             raise
 
 
 def cleanup_step_run(components: Sequence[StackComponent], info: StepRunInfo, step_failed: bool) -> None:
     """Call every component's ``cleanup_step_run``, the last one first.
 
-    All are called even where one raises; the first error is raised then, with the others as notes.
+    All are called even where one raises; the first error is raised then, and the others are logged.
+
+    Raises:
+        StepFailedError: one raised.
+        StepControl: one says how the step ends.
     """
     errors: list[Exception] = []
     for component in reversed(components):
         try:
-            component.cleanup_step_run(info, step_failed)
+            _call_hook(component, "cleanup_step_run", info, step_failed)
         except Exception as error:
-            error.add_note(f"raised by cleanup_step_run of {component!r}")
             errors.append(error)
+    for other in errors[1:]:
+        logger.warning("%s", other)
     if errors:
-        first, *others = errors
-        for other in others:
-            first.add_note(f"also: {type(other).__name__}: {other} ({other.__notes__[-1]})")
-        raise first
+        raise errors[0]
+
+
+def clean_up_after_failure(components: Sequence[StackComponent], info: StepRunInfo) -> None:
+    """Call every component's ``cleanup_step_run`` after a step that failed or asked for its end.
+
+    How the step itself ended is what counts, so an error is only logged.
+    """
+    try:
+        cleanup_step_run(components, info, step_failed=True)
+    except Exception as error:
+        logger.warning("after step %r: %s", info.config.name, error)
+
+
+def _call_hook(component: StackComponent, hook: str, *arguments: Any) -> None:
+    """Call a hook; what it raises tells whose it is, unless it is meant for whoever runs the step."""
+    try:
+        getattr(component, hook)(*arguments)
+    except (PipesError, StepControl):
+        raise
+    except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit) and not is_plain_exit(error):
+            raise
+        raise StepFailedError(said_of(label_of(component), error, hook)) from error
 
 
 def _article(label: str) -> str:

@@ -6,6 +6,7 @@ import re
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from airflow_provider_pipes.stack.classpath import nearest
 
@@ -25,7 +26,44 @@ _EXPECTED = {
     "float_parsing": "expected a number",
     "bool_type": "expected true or false",
     "bool_parsing": "expected true or false",
+    "string_unicode": "expected text that a file can hold",
+    "int_parsing_size": "expected a whole number that is not that large",
+    "finite_number": "expected a number that is neither infinite nor nan",
+    "bytes_type": "expected bytes",
+    "none_required": "expected nothing",
+    "path_type": "expected a path",
+    "url_type": "expected a URL",
+    "url_parsing": "expected a URL",
+    "uuid_type": "expected a UUID",
+    "uuid_parsing": "expected a UUID",
+    "decimal_type": "expected a number",
+    "decimal_parsing": "expected a number",
+    "date_type": "expected a date",
+    "date_parsing": "expected a date",
+    "date_from_datetime_parsing": "expected a date",
+    "time_type": "expected a time",
+    "time_parsing": "expected a time",
+    "datetime_type": "expected a date and time",
+    "datetime_parsing": "expected a date and time",
+    "datetime_from_date_parsing": "expected a date and time",
+    "time_delta_type": "expected a length of time",
+    "time_delta_parsing": "expected a length of time",
+    "greater_than": "expected more than {gt}",
+    "greater_than_equal": "expected at least {ge}",
+    "less_than": "expected less than {lt}",
+    "less_than_equal": "expected at most {le}",
+    "multiple_of": "expected a multiple of {multiple_of}",
+    "string_too_long": "expected at most {max_length} characters",
+    "string_pattern_mismatch": "expected text that matches {pattern}",
+    "too_short": "expected at least {min_length}, and got {actual_length}",
+    "too_long": "expected at most {max_length}, and got {actual_length}",
+    "literal_error": "expected {expected}",
+    "enum": "expected {expected}",
+    "is_instance_of": "expected {class}(…)",
     "tuple_type": "expected a list",
+    "set_type": "expected a list",
+    "frozen_set_type": "expected a list",
+    "mapping_type": "expected a table",
     "list_type": "expected a list",
     "dict_type": "expected a table",
     "model_type": "expected a table",
@@ -39,10 +77,7 @@ def names_a_secret(field: str) -> bool:
 
 def field_problems(error: ValidationError, model: type[BaseModel]) -> list[tuple[FieldPath, str]]:
     """Return each problem as the path of its field and a sentence."""
-    return [
-        (_shown(each["loc"]), _sentence(each["type"], each["msg"], each["loc"], each["input"], model))
-        for each in error.errors(include_url=False)
-    ]
+    return [(_shown(each["loc"]), _sentence(each, model)) for each in error.errors(include_url=False)]
 
 
 def _shown(location: FieldPath) -> FieldPath:
@@ -50,16 +85,28 @@ def _shown(location: FieldPath) -> FieldPath:
     return tuple(part for part in location if part != "[key]")
 
 
-def _sentence(kind: str, message: str, location: FieldPath, given: Any, model: type[BaseModel]) -> str:
+def _sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, location = problem["type"], problem["loc"]
     if kind == "extra_forbidden":
         return _unknown_field(str(location[-1]), _fields_at(model, location[:-1]))
     if kind == "missing":
         return "missing; give it a value"
     if kind in ("value_error", "assertion_error"):
-        return message.split(", ", 1)[1]
-    expected = _EXPECTED.get(kind) or message.replace("Input should be", "expected", 1)
+        return str(problem["ctx"]["error"])
+    expected = _expected(problem)
     secret = any(isinstance(part, str) and names_a_secret(part) for part in location)
-    return expected if secret else f"{expected}, got {_short(given)}"
+    return expected if secret else f"{expected}, got {_short(problem['input'])}"
+
+
+def _expected(problem: ErrorDetails) -> str:
+    """Return what pydantic expected, in our words; in its own where we have none."""
+    known, context = _EXPECTED.get(problem["type"], ""), problem.get("ctx", {})
+    if problem["type"] == "string_too_short" and context["min_length"] > 1:
+        known = "expected at least {min_length} characters"
+    if known:
+        return known.format_map(context)
+    said = problem["msg"].replace("Input should be", "expected", 1)
+    return f"{said[:1].lower()}{said[1:]}"
 
 
 def _unknown_field(name: str, known: list[str]) -> str:

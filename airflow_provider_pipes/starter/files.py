@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 import sys
+import unicodedata
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -19,6 +20,8 @@ _FILES = {
     ".gitignore": "gitignore.template",
     "README.md": "README.md.template",
 }
+# What a folder may have already, as a fresh repository does; the starter works with the user's own.
+KEPT_FILES = frozenset({".gitignore", "README.md"})
 # What the module calls other things.
 _OF_THE_MODULE = frozenset(
     {"find_unusual", "get_step_context", "measure", "pipeline", "report", "smooth", "step"}
@@ -40,7 +43,10 @@ def name_problem(name: str) -> str | None:
 
 def suggested_name(text: str) -> str:
     """Return a valid name that is like ``text``."""
-    plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_").lstrip("0123456789_")[:_LONGEST].rstrip("_")
+    # Letters without their accents: what Unicode has as letter and accent is still that letter.
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    letters = "".join(each for each in letters if not unicodedata.combining(each))
+    plain = re.sub(r"[^a-z0-9]+", "_", letters).strip("_").lstrip("0123456789_")[:_LONGEST].rstrip("_")
     for candidate in (plain, f"{plain}_pipeline"):
         if name_problem(candidate) is None:
             return candidate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -10,54 +9,42 @@ from pydantic import model_validator
 
 from airflow_provider_pipes.errors import StepOperatorError
 from airflow_provider_pipes.stack.component import StackComponent
-from airflow_provider_pipes.stack.config import StackComponentConfig
+from airflow_provider_pipes.stack.config import StackComponentConfig, without_former_fields
 from airflow_provider_pipes.stack.enums import StackComponentType
 from airflow_provider_pipes.stack.flavor import Flavor
 
 if TYPE_CHECKING:
+    from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import BaseEntrypointConfiguration
     from airflow_provider_pipes.models.deployment import StepRunInfo
     from airflow_provider_pipes.stack.stack import Stack
 
     # Named here, since inside the flavor below "type" is a property.
     ConfigClass = type["BaseStepOperatorConfig"]
+    EntrypointClass = str | type[BaseEntrypointConfiguration]
     ImplementationClass = type["BaseStepOperator"]
-
-logger = logging.getLogger(__name__)
 
 
 class BaseStepOperatorConfig(StackComponentConfig):
-    """Base of the configurations of step operators.
-
-    Attributes:
-        former_fields: Fields that are accepted with a warning, and ignored.
-    """
-
-    former_fields: ClassVar[frozenset[str]] = frozenset({"base_image"})
+    """Base of the configurations of step operators."""
 
     @model_validator(mode="before")
     @classmethod
-    def _ignore_base_image(cls, values: Any) -> Any:
-        # Written for older step operators, which chose the image themselves.
-        if not isinstance(values, dict) or "base_image" not in values or "base_image" in cls.model_fields:
+    def _ignore_former_fields(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
             return values
-        if values["base_image"]:
-            logger.warning(
-                "The 'base_image' field is ignored. To use a custom base image with a step operator, set "
-                "parent_image in the DockerSettings of the step or the pipeline."
-            )
-        return {name: value for name, value in values.items() if name != "base_image"}
+        return without_former_fields(StackComponentType.STEP_OPERATOR, cls, values)
 
 
 class BaseStepOperator(StackComponent, ABC):
     """Runs single steps somewhere else.
 
     Attributes:
-        entrypoint_config_class: Class path of the entrypoint configuration that makes, and in
-            the job reads, the entrypoint command.
+        entrypoint_config_class: The entrypoint configuration that makes, and in the job reads, the
+            entrypoint command: its class path, or the class.
     """
 
     type: ClassVar[StackComponentType] = StackComponentType.STEP_OPERATOR
-    entrypoint_config_class: ClassVar[str] = (
+    entrypoint_config_class: ClassVar[EntrypointClass] = (
         "airflow_provider_pipes.entrypoints.step_operator_entrypoint_configuration."
         "StepOperatorEntrypointConfiguration"
     )

@@ -20,6 +20,7 @@ from airflow_provider_pipes.entrypoints.entrypoint import (
     EXIT_SKIP,
     EXIT_STEP_FAILED,
     EXIT_STORE_UNREACHABLE,
+    Terminated,
 )
 from airflow_provider_pipes.errors import StepOperatorError
 from airflow_provider_pipes.step_operators.base import BaseStepOperator
@@ -136,7 +137,7 @@ def _sigterm_as_exit() -> Iterator[None]:
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+        raise Terminated(128 + number)
 
     signal.signal(signal.SIGTERM, stop)
     try:

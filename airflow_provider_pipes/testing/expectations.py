@@ -36,11 +36,11 @@ class expect_error:  # noqa: N801 - read as the functions beside it
     """Fail the test unless the block raises an error of a kind.
 
     Args:
-        kind: The error's class.
+        kind: The error's class, or those of which it may be one.
         contract: The sentence of the contract that demands it.
     """
 
-    def __init__(self, kind: type[BaseException], contract: str) -> None:
+    def __init__(self, kind: type[BaseException] | tuple[type[BaseException], ...], contract: str) -> None:
         self._kind = kind
         self._contract = contract
 

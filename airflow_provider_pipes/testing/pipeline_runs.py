@@ -155,6 +155,7 @@ class _Request:
             run_name=run_name or new_run_name(deployment.pipeline.name),
             parameters=parameters,
             use_cache=cache,
+            may_prepare=True,
             store_connection_id=artifact_store_of(self.stack).connection_id,
             project_root=self.project.root,
             listener=errors,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from airflow_provider_pipes.artifacts.component import BaseArtifactStore
 from airflow_provider_pipes.artifacts.local_flavor import LocalArtifactStore, LocalArtifactStoreConfig
 from airflow_provider_pipes.artifacts.storage import Storage
+from airflow_provider_pipes.entrypoints.delegation import job_exit_code
 from airflow_provider_pipes.entrypoints.entrypoint import (
     EXIT_FAIL_WITHOUT_RETRY,
     EXIT_SKIP,
@@ -39,6 +41,11 @@ from airflow_provider_pipes.testing.projects import TemporaryProject, temporary_
 
 # What a shell, Jinja or Kubernetes would turn into something else.
 _ODD_TEXT = "$(HOME) ${HOME} `id` {{ 7*7 }} ; 'x' \"y\" é ☃\n*"
+# What `launch` may raise where a job fails, or can't be started: its own error, or what `subprocess` raises.
+_JOB_ERRORS = (StepOperatorError, subprocess.CalledProcessError)
+_START_ERRORS = (*_JOB_ERRORS, OSError)
+# Neither a program nor a script, for an operator that puts another Python in the program's place.
+_NO_COMMAND = ["/nowhere/a-program-that-does-not-exist", "/nowhere/a-script-that-does-not-exist"]
 _SECRET = "contract-secret-in-the-environment"
 
 
@@ -64,7 +71,8 @@ class StepOperatorContract(ComponentContract):
     launched by the operator for real; the job needs this package and the artifact store.
 
     Attributes:
-        passes_exit_codes: Whether the operator sets ``job_exit_code`` on its errors; say False where the
+        passes_exit_codes: Whether what ``launch`` raises tells the job's exit code: the
+            ``job_exit_code`` of a StepOperatorError, or a CalledProcessError. Say False where the
             backend does not tell it. A job that can't write to the store tells how it ended by that alone.
     """
 
@@ -93,7 +101,7 @@ class StepOperatorContract(ComponentContract):
             seen.infos.append(info)
             seen.commands.append(list(entrypoint_command))
             try:
-                launch(info, entrypoint_command)
+                launch(info=info, entrypoint_command=entrypoint_command)
             except BaseException as error:
                 seen.errors.append(error)
                 raise
@@ -183,8 +191,9 @@ class StepOperatorContract(ComponentContract):
         run = _run(project, stack, "ending", {"how": "fail"})
         expect_equal(run.state, "failed", "a step whose job fails fails")
         expect(
-            bool(launches.errors) and isinstance(launches.errors[0], StepOperatorError),
-            "launch raises a StepOperatorError where the job fails",
+            bool(launches.errors) and isinstance(launches.errors[0], _JOB_ERRORS),
+            "launch raises a StepOperatorError where the job fails, or lets the CalledProcessError of "
+            "`subprocess.run(…, check=True)` pass",
             repr(launches.errors or "no error at all"),
         )
         left = [each.message for each in run["end"].failures]
@@ -193,7 +202,7 @@ class StepOperatorContract(ComponentContract):
     def test_a_step_that_asks_to_be_skipped_is_skipped(
         self, project: TemporaryProject, stack: Stack, launches: Launches
     ) -> None:
-        """Exit code 99 passes through as the error's ``job_exit_code``."""
+        """Exit code 99 passes through in the error."""
         run = _run(project, stack, "ending", {"how": "skip"})
         self._expect_codes(launches, [EXIT_SKIP])
         expect_equal(run.states, {"end": "skipped"}, "a step that asks for it is skipped")
@@ -201,7 +210,7 @@ class StepOperatorContract(ComponentContract):
     def test_a_step_that_asks_for_no_retry_gets_none(
         self, project: TemporaryProject, stack: Stack, launches: Launches
     ) -> None:
-        """Exit code 98 passes through as the error's ``job_exit_code``."""
+        """Exit code 98 passes through in the error."""
         run = _run(project, stack, "ending_with_retries", {"how": "refuse"})
         self._expect_codes(launches, [EXIT_FAIL_WITHOUT_RETRY])
         expect(
@@ -222,16 +231,21 @@ class StepOperatorContract(ComponentContract):
         __tracebackhide__ = True
         if self.passes_exit_codes:
             expect_equal(
-                [getattr(each, "job_exit_code", None) for each in launches.errors],
+                [job_exit_code(each) for each in launches.errors],
                 expected,
-                "the `job_exit_code` of the error that launch raises is the exit code of the command (or the "
-                "suite says passes_exit_codes = False)",
+                "the error that launch raises tells the exit code of the command: a StepOperatorError by its "
+                "`job_exit_code`, a CalledProcessError by itself (or the suite says passes_exit_codes = "
+                "False)",
             )
 
     def test_a_command_that_can_not_start_is_told(self, operator: BaseStepOperator) -> None:
-        """What keeps a job from starting is a StepOperatorError, with the cause in its message."""
-        with expect_error(StepOperatorError, "launch raises a StepOperatorError where no job can be started"):
-            operator.launch(_INFO, ["/nowhere/a-program-that-does-not-exist"])
+        """What keeps a job from starting is an error that says so, whoever raises it."""
+        with expect_error(
+            _START_ERRORS,
+            "launch raises a StepOperatorError where no job can be started, or lets the error of "
+            "`subprocess` pass",
+        ):
+            operator.launch(info=_INFO, entrypoint_command=list(_NO_COMMAND))
 
     def test_the_stack_prepares_and_cleans_up_where_the_step_runs(
         self, project: TemporaryProject, stack: Stack, storage: Storage

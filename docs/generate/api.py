@@ -32,6 +32,7 @@ _MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
         "Writing an artifact store.",
         ("BaseArtifactStore", "BaseArtifactStoreConfig", "BaseArtifactStoreFlavor"),
     ),
+    "artifacts.storage": ("What an artifact store opens.", ("Storage",)),
     "artifacts.materializers.base": ("Storing values of your own types.", ("Materializer",)),
     "models.deployment": (
         "The compiled pipeline.",

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer.main
 
-from airflow_provider_pipes.cli.main import app
+from airflow_provider_pipes.cli.application import app
 from docs.generate.docstrings import parsed
 from docs.generate.markdown import code, fenced, page, plain, table
 
@@ -24,7 +24,7 @@ def commands_page() -> str:
     root = typer.main.get_command(app)
     return page(
         "Command line",
-        "the application in `cli/main.py`",
+        "the application in `cli/application.py`",
         _INTRO,
         *(_section(path, command) for path, command in _walk(root, "pipes")),
     )

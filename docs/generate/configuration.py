@@ -19,8 +19,9 @@ to the dags folder. What a project says, it says in `pipes.toml`; a variable goe
 option of the command line before both.
 """
 _FILE = """
-It lies in the project's folder; the nearest one at or above the working directory counts. A table or field
-that does not exist is an error.
+It lies in the project's folder. For a command with a TARGET it is the nearest one at or above the folder that
+the target is imported from; for any other command, and for a pipeline that is installed as a package, it is
+the nearest one at or above the working directory. A table or field that does not exist is an error.
 """
 
 _TABLES = {
@@ -129,7 +130,11 @@ def _variables() -> Iterator[str]:
         "export PIPES_ORCHESTRATORS__AIRFLOW__DAGS_FOLDER=dags\n"
         "export PIPES_ARTIFACT_STORES__DATA__URI=s3://bucket/other",
     )
-    yield "Lists and tables are JSON. Names know neither case nor dashes. These mean something else:"
+    yield (
+        "Lists and tables are JSON. `PIPES_` is written in capitals; the names behind it know neither case "
+        "nor dashes. A variable that is like none of the tables is left to other programs, and `pipes "
+        "doctor` lists it; one that looks like a slip in a name is an error. These mean something else:"
+    )
     yield table(("Variable", "Meaning"), [(code(name), text) for name, text in sorted(VARIABLES.items())])
 
 

@@ -24,6 +24,7 @@ _OTHER_CODES = {
     0: ("", "Done."),
     2: ("", "The command line itself is wrong: an option or an argument that there is not."),
     70: ("", "A mistake in this package; `PIPES_DEBUG=1` shows the traceback. Please report it."),
+    74: ("", "The command's output could not be written, as to a disk that is full."),
     130: ("", "Interrupted by Control-C."),
 }
 

@@ -108,6 +108,8 @@ def test_another_dags_folder_than_airflow_s_is_a_problem(
     finding = the(found, "dags-folder")
     assert finding["status"] == "problem"
     assert finding["seen"].endswith(f"is not what Airflow reads, which is {running_airflow.dags_folder}")
+    home = running_airflow.home.path
+    assert finding["fix"] == f"pipes down --home {home} && pipes up --home {home}"
 
 
 def test_a_dag_file_that_airflow_can_not_import_is_a_problem(
@@ -126,6 +128,26 @@ def test_a_dag_file_that_airflow_can_not_import_is_a_problem(
 
         finding = wait_until(told, "the import error", 40)
         assert finding["status"] == "problem"
+        assert "ZeroDivisionError" in finding["seen"]
+        assert finding["fix"] == f"python {file}"
+    finally:
+        file.unlink()
+
+
+def test_a_foreign_dag_file_that_airflow_can_not_import_is_told(
+    running_airflow: RunningAirflow, tmp_path: Path
+) -> None:
+    project = Project(tmp_path / "project", running_airflow.home)
+    file = running_airflow.dags_folder / "by_hand.py"
+    try:
+        file.write_text("from airflow.sdk import DAG\n\n1 / 0\n")
+
+        def told() -> dict[str, Any] | None:
+            found = examine(project, *beside(running_airflow))["dags"]
+            return next((each for each in found if "can't import by_hand.py" in each["seen"]), None)
+
+        finding = wait_until(told, "the import error", 40)
+        assert finding["status"] == "warning"
         assert "ZeroDivisionError" in finding["seen"]
         assert finding["fix"] == f"python {file}"
     finally:

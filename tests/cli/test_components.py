@@ -221,7 +221,7 @@ REFUSED = {
         "team_flavors:SunFlavor",
     ),
     "a class path with a wrong implementation": (
-        r"must be a StackComponent",
+        r"must be a class derived from",
         *REGISTER,
         "new",
         "--flavor",

@@ -142,6 +142,31 @@ def test_a_graph_is_drawn_and_nothing_else_written(numbers: Project, form: str, 
         ET.fromstring(done.out)
 
 
+def test_a_graph_is_not_written_as_what_its_name_does_not_say(numbers: Project) -> None:
+    before = numbers.tree()
+    done = numbers.pipes("graph", "numbers_.py", "-o", "numbers.png")
+    assert done.code == 2
+    assert "'numbers.png' ends in '.png'" in done.err
+    assert ".svg" in done.err
+    assert numbers.tree() == before
+    assert numbers.pipes("graph", "numbers_.py", "-o", "numbers.txt", "--format", "dot").code == 0
+    assert (numbers.root / "numbers.txt").read_text().startswith("digraph")
+
+
+def test_all_are_undeployed_or_none(numbers: Project) -> None:
+    assert numbers.pipes("deploy", "numbers_.py").code == 0
+    before = numbers.tree()
+
+    done = numbers.pipes("undeploy", "numbers", "nope", "neither")
+
+    assert (done.code, done.out) == (7, "")
+    assert "there is no DAG file of 'nope'" in done.err
+    assert "there is no DAG file of 'neither'" in done.err
+    assert numbers.tree() == before
+    twice = numbers.pipes("undeploy", "numbers", "numbers_.py")
+    assert (twice.code, twice.out.count("removed")) == (0, 1)
+
+
 def test_a_graph_that_can_not_be_written_says_so(numbers: Project) -> None:
     done = numbers.pipes("graph", "numbers_.py", "--output", "nowhere/graph.svg")
     assert done.code == 7

@@ -77,7 +77,7 @@ def test_the_text_is_for_people(project: Project) -> None:
 
 
 def test_no_command_is_slower_for_it(project: Project) -> None:
-    code = "import sys, airflow_provider_pipes.cli.main; print(*sys.modules)"
+    code = "import sys, airflow_provider_pipes.cli.application; print(*sys.modules)"
     loaded = set(project.run([sys.executable, "-c", code]).out.split())
     assert not {each for each in loaded if each.startswith("airflow_provider_pipes.diagnosis")}
     assert "airflow_provider_pipes.starter.files" not in loaded

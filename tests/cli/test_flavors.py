@@ -116,17 +116,17 @@ REFUSED = {
         "team_flavors.SunFlavor",
     ),
     "a wrong base class": (
-        r"implementation_class must be a StackComponent, got <class 'dict'>",
+        r"must be a class derived from airflow_provider_pipes\.step_operators\.BaseStepOperator, got <class",
         "register",
         "team_flavors:WrongFlavor",
     ),
     "a flavor that is registered": (
-        r"'moon' already.*there is nothing to register",
+        r"'moon': there is one of this name already.*there is nothing to register",
         "register",
         "team_flavors:MoonFlavor",
     ),
     "a name that is taken": (
-        r"flavor 'moon' already.*let the class give itself another name",
+        r"flavor 'moon': there is one of this name already.*let the class give itself another name",
         "register",
         "other:OtherFlavor",
     ),

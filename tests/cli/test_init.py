@@ -112,6 +112,7 @@ def test_its_configuration_is_as_the_comments_say(started: Project) -> None:
 
 
 def test_files_that_are_there_are_all_listed_and_stay(project: Project) -> None:
+    project.write("test_pipelines.py", "mine")
     project.write("README.md", "mine")
     (project.root / "pipes.toml").symlink_to("nowhere")
     before = project.tree()
@@ -119,8 +120,37 @@ def test_files_that_are_there_are_all_listed_and_stay(project: Project) -> None:
     done = project.pipes("init", "--name", "days_off")
 
     assert done.code == 6
-    assert "would replace, so nothing was written:\n  - pipes.toml\n  - README.md\n" in done.err
+    assert "would replace, so nothing was written:\n  - pipes.toml\n  - test_pipelines.py\nmove" in done.err
     assert project.tree() == before
+
+
+def test_what_a_fresh_repository_has_is_kept(project: Project) -> None:
+    project.write("README.md", "mine")
+    project.write(".gitignore", "*.log\n")
+
+    done = project.pipes("init", "--name", "days_off")
+
+    assert done.code == 0, done.err
+    assert "kept     README.md, which was there\n" in done.out
+    assert "kept     .gitignore, which was there\n" in done.out
+    assert done.out.count("created  ") == 3
+    assert (project.root / "README.md").read_text() == "mine"
+    assert (project.root / ".gitignore").read_text() == "*.log\n"
+
+
+def test_a_folder_whose_name_is_too_long_is_told(project: Project) -> None:
+    before = project.tree()
+    done = project.pipes("init", "a" * 300)
+    assert done.code == 6
+    assert "file name too long; nothing was written: name another folder" in done.err
+    assert project.tree() == before
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("ünïcode", "unicode"), ("Größe", "grosse"), ("été-2026", "ete_2026")]
+)
+def test_letters_lose_their_accents_and_stay(folder: str, name: str) -> None:
+    assert suggested_name(folder) == name
 
 
 @pytest.mark.parametrize(
@@ -130,7 +160,6 @@ def test_files_that_are_there_are_all_listed_and_stay(project: Project) -> None:
         ("1st", "a letter first"),
         ("a-b", "small letters"),
         ("../x", "small letters"),
-        ("", "small letters"),
         ("class", "a word of Python's own"),
         ("json", "the name of another module"),
         ("pipelines", "the name of another module"),

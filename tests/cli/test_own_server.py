@@ -62,6 +62,22 @@ def test_an_orchestrator_with_its_own_up_is_started_shown_and_stopped(numbers: P
     assert not (numbers.root / "up.txt").exists()
 
 
+def test_options_of_airflow_mean_nothing_to_another_orchestrator(numbers: Project) -> None:
+    source = ORCHESTRATOR.replace("Flavor):\n", "Flavor):\n        deploys = True\n\n")
+    numbers.write("server.py", source)
+    numbers.pipes("orchestrator", "register", "mine", "--flavor", "server:ServerFlavor")
+    numbers.pipes("stack", "register", "team", "-o", "mine", "-a", "local", "--set")
+
+    up = numbers.pipes("up", "--dags-folder", "dags")
+
+    assert up.code == 6
+    assert "it has no use for --dags-folder dags; leave that out" in up.err
+    assert not (numbers.root / "up.txt").exists()
+    deploy = numbers.pipes("deploy", "numbers_.py", "--dags-folder", "dags")
+    assert (deploy.code, deploy.out) == (6, "")
+    assert "writes no DAG file; it has no use for --dags-folder dags" in deploy.err
+
+
 def test_an_orchestrator_that_only_runs_says_who_writes_the_dag_file(numbers: Project) -> None:
     numbers.write("server.py", ORCHESTRATOR)
     numbers.pipes("orchestrator", "register", "mine", "--flavor", "server:ServerFlavor")

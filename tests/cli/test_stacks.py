@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import PIPELINE, Project
-from tests.cli.registering import PIPES_TOML, assert_refused, with_flavors
+from tests.cli.registering import PIPES_TOML, assert_refused, pipes_here, with_flavors
 
 
 def stored(project: Project) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def test_a_stack_is_changed_copied_made_active_and_deleted(project: Project) -> 
     }
     done = project.pipes("stack", "set", "second")
     assert done.out == f"the active stack is now second in {project.root / 'pipes.toml'}\n"
-    assert 'active_stack = "second"   # since May\n' in (project.root / "pipes.toml").read_text()
+    assert 'active_stack = "second" # since May\n' in (project.root / "pipes.toml").read_text()
     assert project.pipes("stack", "set", "team").code == 0
     assert project.pipes("stack", "delete", "second").code == 0
     assert (project.root / "pipes.toml").read_text() == PIPES_TOML
@@ -207,3 +207,38 @@ def test_a_variable_that_names_another_active_stack_is_told(project: Project) ->
     done = with_flavors(project).pipes("stack", "set", "spare", env={"PIPES_ACTIVE_STACK": "team"})
     assert done.code == 0
     assert "PIPES_ACTIVE_STACK goes over what pipes.toml says" in done.err
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_an_active_stack_that_is_not_there_is_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch, variable: bool
+) -> None:
+    project.write("pipes.toml", "" if variable else 'active_stack = "ghost"\n')
+    if variable:
+        monkeypatch.setenv("PIPES_ACTIVE_STACK", "ghost")
+    done = pipes_here(project, "stack", "list")
+    by = "PIPES_ACTIVE_STACK" if variable else "pipes.toml"
+    assert done.err == (
+        f"warning: {by} says that stack 'ghost' is active, and there is none; "
+        "choose one: pipes stack set NAME\n"
+    )
+    assert "*" not in done.out
+
+
+def test_an_option_that_takes_one_value_is_given_once(project: Project) -> None:
+    words = ("stack", "register", "x", "-o", "local", "--orchestrator", "airflow", "-a", "local")
+    assert_refused(project, r"'--orchestrator' / '-o'.*it is given more than once", *words, code=2)
+    twice = ("step-operator", "register", "x", "--flavor", "subprocess", "--flavor", "moon")
+    assert_refused(project, r"'--flavor' / '-f'.*it is given more than once", *twice, code=2)
+
+
+def test_an_empty_flavor_is_refused(project: Project) -> None:
+    words = ("step-operator", "register", "x", "--flavor", "")
+    assert_refused(project, r"'--flavor' / '-f'.*it is empty; give a value", *words, code=2)
+
+
+def test_a_logged_warning_looks_like_the_others(project: Project) -> None:
+    with_flavors(project)
+    done = project.pipes("step-operator", "update", "gpu", "--base-image", "python:3.12")
+    assert done.code == 0, done
+    assert done.err.startswith("warning: The 'base_image' field is ignored.")

@@ -13,7 +13,7 @@ import pytest
 import typer.main
 from pydantic import BaseModel
 
-from airflow_provider_pipes.cli.main import app
+from airflow_provider_pipes.cli.application import app
 from airflow_provider_pipes.stack.builtin import BUILT_IN_FLAVORS
 from airflow_provider_pipes.stack.project import RESERVED_VARIABLES
 from docs.generate.configuration import VARIABLES

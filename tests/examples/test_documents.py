@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from airflow_provider_pipes.cli.main import app
+from airflow_provider_pipes.cli.application import app
 from airflow_provider_pipes.stack.project import load_project
 from tests.examples.conftest import Workplace
 from tests.examples.documents import (

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,31 @@ def test_an_error_of_an_orchestrator_is_told_as_its_own(project: AcmeProject) ->
     assert "bug in airflow-provider-pipes" not in failed.err
 
 
+@pytest.mark.parametrize(
+    ("method", "line"),
+    [
+        ("pre_run", "    def pre_run(self, pipeline, caller_filepath):"),
+        ("post_run", "    def post_run(self):"),
+    ],
+)
+def test_an_error_of_another_method_is_told_as_the_orchestrators_too(
+    project: AcmeProject, method: str, line: str
+) -> None:
+    source = textwrap.dedent(MINIMAL)
+    source = source.replace(
+        "    def prepare_or", f"{line}\n        raise OSError('no disk')\n\n    def prepare_or"
+    )
+    project.write("custom.py", source)
+    project.write("hello.py", HELLO)
+    project.done("orchestrator", "flavor", "register", "custom.CustomOrchestratorFlavor")
+    project.done("orchestrator", "register", "own", "--flavor", "custom")
+    project.done("stack", "register", "own", "-o", "own", "-a", "local", "--set")
+    failed = project.pipes("run", "hello.py")
+    assert failed.code == 1
+    assert "custom.py" in failed.err
+    assert f"error: orchestrator 'own' raised OSError in {method}: no disk" in failed.err
+
+
 HELLO = """
     from airflow_provider_pipes import pipeline, step
 
@@ -332,11 +358,10 @@ def test_first_steps_that_start_at_once_begin_one_run(own: AcmeProject) -> None:
     assert json.loads(own.done("runs", "show", "roots-1", "--json").out)["state"] == "success"
 
 
-def test_a_run_that_needs_a_parameter_is_not_begun_by_its_first_step(own: AcmeProject) -> None:
+def test_a_pipeline_that_needs_a_parameter_is_not_handed_over(own: AcmeProject) -> None:
     own.write("roots.py", TWO_ROOTS)
-    own.done("deploy", "roots.py:demanding")
-    system = AcmeSystem(own, "demanding")
-    done = system.start(system.plan["jobs"]["left"], "1")
-    assert done.returncode == 1
-    assert "size must be given with each run; give them defaults" in done.stderr
+    refused = own.pipes("deploy", "roots.py:demanding")
+    assert refused.code == 11
+    assert "can't be handed over by orchestrator 'own': size must be given with each run" in refused.err
+    assert not (own.root / "plans/demanding.json").exists()
     assert own.stored("runs/demanding/*/run.json") == []

@@ -11,7 +11,7 @@ from tests.testing.suites import assert_caught, checks, failing, run_third_party
 pytest_plugins = ["pytester"]
 
 CAUGHT = {
-    "TestLetsErrorsPass": [("a_command_that_can_not_start_is_told", "where no job can be started")],
+    "TestNamesNoCause": [("a_command_that_can_not_start_is_told", "where no job can be started")],
     "TestDoesNotWait": [("a_step_runs_and_its_values_come_and_go", "once the job succeeded, and not before")],
     "TestNeverFails": [
         ("a_failing_step_is_a_step_operator_error", "raises a StepOperatorError where the job")
@@ -31,7 +31,7 @@ CAUGHT = {
     ],
     "TestStrict": [("base_image_is_accepted_and_ignored", "derive it from BaseStepOperatorConfig")],
 }
-FINE = ("TestGood", "TestSaysThatItKeepsTheExitCode")
+FINE = ("TestGood", "TestLetsSubprocessTell", "TestSaysThatItKeepsTheExitCode")
 
 
 def test_every_check_of_a_step_operator_catches_one_that_breaks_it(pytester: pytest.Pytester) -> None:

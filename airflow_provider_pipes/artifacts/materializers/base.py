@@ -42,7 +42,8 @@ class Materializer(ABC):
                 return Model.read(directory / "model.bin")
 
     Attributes:
-        name: What manifests and messages call it.
+        name: A short name. Those that come with this package are called by it; one of your own is called
+            "module:Class" in manifests and messages, which is what another process imports it by.
         version: Raise it when the files change their meaning; cached results then count no more.
         hands_out_files: The loaded value refers to the files themselves, so that the user's code
             may change or outlive them: it gets a copy of its own.

@@ -129,8 +129,8 @@ def check(path: Path, text: str) -> None:
         )
 
 
-def unpublish(dags_folder: Path, dag_id: str) -> Path:
-    """Remove the file of a DAG and return where it was.
+def check_removable(dags_folder: Path, dag_id: str) -> Path:
+    """Make sure that ``unpublish`` could remove the file of a DAG, and return where it is.
 
     Raises:
         DeployError: there is none, it is not ours, or it can't be removed.
@@ -140,6 +140,19 @@ def unpublish(dags_folder: Path, dag_id: str) -> Path:
         others = ", ".join(each.path.stem for each in generated_files(dags_folder)) or "none"
         raise DeployError(f"there is no DAG file of {dag_id!r} in {dags_folder}; deployed there: {others}")
     _marker_of(path)
+    with _told_as(f"cannot remove the DAG file {path}"):
+        if not os.access(dags_folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return path
+
+
+def unpublish(dags_folder: Path, dag_id: str) -> Path:
+    """Remove the file of a DAG and return where it was.
+
+    Raises:
+        DeployError: there is none, it is not ours, or it can't be removed.
+    """
+    path = check_removable(dags_folder, dag_id)
     with _told_as(f"cannot remove the DAG file {path}"):
         path.unlink()
     return path

@@ -54,6 +54,7 @@ class ServerStatus:
 
     Attributes:
         pid: Process id of `airflow standalone`; None while it is not running, as ``url``.
+        left: Ids of processes that still run although that one, which holds them together, is gone.
         components: "api-server", "scheduler", "dag-processor" and "triggerer", and whether each is healthy.
     """
 
@@ -63,6 +64,7 @@ class ServerStatus:
     components: Mapping[str, bool]
     dags_folder: Path
     log_file: Path
+    left: tuple[int, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -105,6 +107,7 @@ class LocalAirflow:
         Raises:
             LocalAirflowError: it can't start, did not get healthy, or runs with other settings.
         """
+        self.require_startable()
         self._make_folders()
         with exclusive(self.home / "pipes-airflow.lock"):
             record = read_record(self._record_file)
@@ -116,6 +119,21 @@ class LocalAirflow:
                 self._sweep(record)
                 record = self._start(timeout, on_progress)
         return self._address(record)
+
+    def require_startable(self) -> None:
+        """Check what would stop ``up`` at once; nothing is made or started.
+
+        Raises:
+            LocalAirflowError: it runs with other settings, or can't start here.
+        """
+        record = read_record(self._record_file)
+        if record and record.leader.alive():
+            self._require_same(record)
+            return
+        # What an Airflow left that lost its main process gives the port back when it is ended.
+        if record is None or not record.leader.family():
+            require_free_port(self.port)
+        server_environment(self.home, self.dags_folder, self.port, "", self._given)
 
     def down(self) -> bool:
         """Stop Airflow and everything that came from it; return whether there was anything to stop.
@@ -133,7 +151,8 @@ class LocalAirflow:
         record = read_record(self._record_file)
         if record is None or not record.leader.alive():
             silent = dict.fromkeys(COMPONENTS, False)
-            return ServerStatus(False, None, None, silent, self.dags_folder, self.log_file)
+            left = tuple(each.pid for each in record.leader.family()) if record else ()
+            return ServerStatus(False, None, None, silent, self.dags_folder, self.log_file, left)
         return ServerStatus(
             running=True,
             pid=record.leader.pid,
@@ -180,6 +199,7 @@ class LocalAirflow:
                 login_of(environment, self.home)[1].chmod(0o600)
         except BaseException:
             # Also when the user gave up waiting: half an Airflow is of no use.
+            on_progress("Stopping what was started")
             self._sweep(record)
             raise
         return record

@@ -100,6 +100,28 @@ class TakesNone(Good):
         return False
 
 
+class Grid:
+    """Neither __eq__ nor __repr__, as a first try has it."""
+
+    def __init__(self, cells: str) -> None:
+        self.cells = cells
+
+
+class GridAsText(Materializer):
+    """Text mode makes other line ends of some."""
+
+    name = "grid"
+
+    def can_save(self, value: Any) -> bool:
+        return isinstance(value, Grid)
+
+    def save(self, value: Any, directory: Path) -> None:
+        (directory / "cells.txt").write_text(value.cells)
+
+    def load(self, directory: Path, expected: Any) -> Any:
+        return Grid((directory / "cells.txt").read_text())
+
+
 def _hidden() -> type[Materializer]:
     class Hidden(Good):
         pass
@@ -154,6 +176,16 @@ class TestAnswersNone(_Suite):
 
 class TestTakesNone(_Suite):
     materializer = TakesNone
+
+
+class TestBareGrid(MaterializerContract):
+    materializer = GridAsText
+    samples = [Grid("..#.."), Grid("a\r\nb")]
+
+
+class TestGridAsText(TestBareGrid):
+    def equal(self, one: Any, other: Any) -> bool:
+        return bool(one.cells == other.cells)
 
 
 class TestHidden(_Suite):

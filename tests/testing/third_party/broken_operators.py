@@ -10,8 +10,12 @@ class TestGood(StepOperatorContract):
     flavor = operators.GoodFlavor
 
 
-class TestLetsErrorsPass(StepOperatorContract):
-    flavor = operators.LetsErrorsPassFlavor
+class TestLetsSubprocessTell(StepOperatorContract):
+    flavor = operators.LetsSubprocessTellFlavor
+
+
+class TestNamesNoCause(StepOperatorContract):
+    flavor = operators.NamesNoCauseFlavor
 
 
 class TestDoesNotWait(StepOperatorContract):

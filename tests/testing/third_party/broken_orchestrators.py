@@ -68,3 +68,11 @@ class TestCleansUpTwice(OrchestratorContract):
 
 class TestAlwaysServes(OrchestratorContract):
     flavor = orchestrators.AlwaysServesFlavor
+
+
+class TestEndsTheProcess(OrchestratorContract):
+    flavor = orchestrators.EndsTheProcessFlavor
+
+
+class TestFailsToCleanUp(OrchestratorContract):
+    flavor = orchestrators.FailsToCleanUpFlavor

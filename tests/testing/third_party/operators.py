@@ -39,9 +39,16 @@ class Good(BaseStepOperator):
             raise error
 
 
-class LetsErrorsPass(Good):
+class LetsSubprocessTell(BaseStepOperator):
+    """As short as it can be: what `subprocess` raises is left to the product."""
+
+    def launch(self, info: Any, entrypoint_command: list[str]) -> None:
+        subprocess.run([sys.executable, *entrypoint_command[1:]], check=True)
+
+
+class NamesNoCause(Good):
     def start_error(self, error: OSError) -> Exception:
-        return OSError(str(error))
+        return RuntimeError("it did not work")
 
 
 class DoesNotWait(Good):
@@ -111,8 +118,12 @@ class GoodFlavor(_Flavor):
     """Breaks none."""
 
 
-class LetsErrorsPassFlavor(_Flavor):
-    implementation = LetsErrorsPass
+class LetsSubprocessTellFlavor(_Flavor):
+    implementation = LetsSubprocessTell
+
+
+class NamesNoCauseFlavor(_Flavor):
+    implementation = NamesNoCause
 
 
 class DoesNotWaitFlavor(_Flavor):

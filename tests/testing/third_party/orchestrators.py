@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -99,6 +100,16 @@ class CleansUpTwice(Good):
         return result
 
 
+class EndsTheProcess(Good):
+    def prepare_or_run_pipeline(self, deployment: PipelineDeployment, stack: Stack) -> Any:
+        sys.exit("nothing to do")
+
+
+class FailsToCleanUp(Good):
+    def post_run(self) -> None:
+        raise RuntimeError("the folder is gone")
+
+
 class AlwaysServes(Good):
     @property
     def submission(self) -> Submission:
@@ -167,6 +178,14 @@ class RunsAllHereFlavor(_Flavor):
 
 class CleansUpTwiceFlavor(_Flavor):
     implementation = CleansUpTwice
+
+
+class EndsTheProcessFlavor(_Flavor):
+    implementation = EndsTheProcess
+
+
+class FailsToCleanUpFlavor(_Flavor):
+    implementation = FailsToCleanUp
 
 
 class AlwaysServesFlavor(_Flavor):

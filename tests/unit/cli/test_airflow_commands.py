@@ -15,7 +15,7 @@ from airflow.cli.cli_config import GroupCommand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pipes.cli import airflow_commands, main
+from airflow_provider_pipes.cli import airflow_commands, application, main
 
 pytestmark = pytest.mark.airflow
 
@@ -33,7 +33,7 @@ PARSER = airflow_parser()
 
 
 def commands() -> Mapping[str, click.Command]:
-    group = typer.main.get_command(main.app)
+    group = typer.main.get_command(application.app)
     return {name: each for name, each in vars(group)["commands"].items() if not each.hidden}
 
 
@@ -120,5 +120,6 @@ def test_the_module_brings_nothing_but_itself() -> None:
     assert new == set()
     ours = set(done.stdout.splitlines()[-1].split()) - new
     package = "airflow_provider_pipes"
-    allowed = {package, f"{package}.version", f"{package}.cli", f"{package}.cli.airflow_commands"}
+    modules = ("lazy", "version", "cli", "cli.airflow_commands")
+    allowed = {package, *(f"{package}.{module}" for module in modules)}
     assert ours <= allowed, "a module more for every `airflow` command"

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pipes.cli.parameters import admitted_types, given_parameters, parse_value
+from airflow_provider_pipes.cli.parameters import given_parameters, parse_value
+from airflow_provider_pipes.compiler.parameter_values import admitted_types
 from airflow_provider_pipes.compiler.parameters import json_schema, run_parameters
 from airflow_provider_pipes.errors import ParameterError
 from airflow_provider_pipes.models.deployment import ParameterSpec
@@ -72,11 +73,16 @@ def test_text_means_what_fits_the_type(annotation: Any, text: str, value: Any) -
 @pytest.mark.parametrize(
     ("annotation", "text", "says"),
     [
-        (bool, "True", r"expected JSON \(boolean\), got 'True': .*; write true"),
-        (int | None, "None", r"expected JSON \(integer or null\), got 'None': .*; write null"),
-        (float, "NaN", r"NaN is no JSON number"),
-        (float, "-Infinity", r"-Infinity is no JSON number"),
-        (list[int], "[1,", r"expected JSON \(array\)"),
+        (bool, "True", "expected true or false, got 'True'; write true$"),
+        (int | None, "None", "expected an integer or null, got 'None'; write null$"),
+        (int, "abc", "expected an integer, got 'abc'$"),
+        (int, "", "expected an integer, got ''$"),
+        (float, "1e400", "expected a number, got '1e400': '1e400' is too large for a number$"),
+        (list[float], "[-1e400]", "'-1e400' is too large for a number$"),
+        (dict[str, int], "{a: 1}", "expected an object, got '{a: 1}'; write JSON, in quotes so that"),
+        (float, "NaN", "NaN is no number in JSON"),
+        (float, "-Infinity", "-Infinity is no number in JSON"),
+        (list[int], "[1,", "expected a list, got .*; write JSON, in quotes so that the shell leaves"),
         (list[int], "[" * 100_000, r"it is nested too deeply"),
     ],
 )
@@ -95,9 +101,9 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         "'a': expected NAME=VALUE",
         "'=1': expected NAME=VALUE",
         "'b' is given more than once",
-        "'c': expected JSON (integer), got 'x'",
+        "'c': expected an integer, got 'x'",
         "'unknown' is no parameter of this pipeline",
-        "'d': 'x' is not of type 'integer'",
+        "'d': expected an integer, got \"x\"",
         "'e' has no default",
     ):
         assert part in said

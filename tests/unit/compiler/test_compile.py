@@ -158,7 +158,7 @@ ONE_PROBLEM: list[tuple[str, str, str, str]] = [
         "retries",
         "load.with_options(retries=-1)()",
         "",
-        "step 'load', retries: input should be greater than or equal to 0",
+        "step 'load', retries: expected at least 0, got -1",
     ),
     ("timeout", "load.with_options(execution_timeout='soon')()", "", "step 'load', execution_timeout: "),
     ("cache", "load.with_options(cache='no')()", "", "step 'load', cache: expected True or False, got 'no'"),
@@ -248,7 +248,7 @@ ONE_PROBLEM: list[tuple[str, str, str, str]] = [
         "cache=1",
         "pipeline 'training', cache: expected True or False, got 1",
     ),
-    ("pool", "load()", "pool=''", "pipeline 'training', pool: string should have at least 1 character"),
+    ("pool", "load()", "pool=''", "pipeline 'training', pool: expected text that is not empty, got ''"),
 ]
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_pipes.compiler.parameters import json_schema, schema_problem
+from airflow_provider_pipes.compiler.parameter_values import schema_problem
+from airflow_provider_pipes.compiler.parameters import json_schema
 
 values = st.one_of(
     st.none(),

@@ -16,7 +16,7 @@ def test_every_field_that_is_wrong_is_told() -> None:
     values = {"retries": -1, "pool_slots": "many", "queue": "", "name": "not a task's option"}
     assert settings.task_settings("step 'a'", values, problems) == TaskSettings()
     assert len(problems) == 3
-    assert problems[0] == "step 'a', retries: input should be greater than or equal to 0"
+    assert problems[0] == "step 'a', retries: expected at least 0, got -1"
     assert all(problem.startswith("step 'a', ") for problem in problems)
 
 

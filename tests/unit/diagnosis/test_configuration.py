@@ -56,8 +56,14 @@ def test_every_problem_of_a_stack_is_found(project: Project) -> None:
 def test_a_stack_that_is_not_there_is_named(project: Project) -> None:
     found = examine(project, "--stack", "prod", code=1)
     assert "there is no stack 'prod'" in the(found, "stack")["seen"]
+    assert the(found, "stack")["fix"] == "pipes stack list"
 
 
 def test_a_variable_that_is_wrong_can_be_unset(project: Project) -> None:
     found = examine(project, code=1, PIPES_ORCHESTRATORS__AIRFLOW__OPERATOR="x")
     assert the(found, "stack")["fix"] == "unset PIPES_ORCHESTRATORS__AIRFLOW__OPERATOR"
+
+
+def test_a_variable_that_is_left_to_other_programs_is_named(project: Project) -> None:
+    seen = [each["seen"] for findings in examine(project, PIPES_NOPE="1").values() for each in findings]
+    assert "no variables of ours, and left alone: PIPES_NOPE" in seen

@@ -34,6 +34,35 @@ def test_a_dag_file_whose_pipeline_no_longer_compiles_is_a_problem(numbers: Proj
 
     assert finding["seen"].startswith("numbers.py: numbers_.py:numbers does not compile: ")
     assert "nobody" in finding["seen"]
+    assert finding["fix"].startswith("${EDITOR:-vi} +")
+    assert finding["fix"].endswith(f" {file}")
+
+
+def test_a_module_that_can_not_be_imported_is_to_be_mended_where_it_raised(numbers: Project) -> None:
+    assert numbers.pipes("deploy", "numbers_.py").code == 0
+    file = numbers.root / "numbers_.py"
+    file.write_text(f"import panads\n{file.read_text()}")
+
+    finding = the(examine(numbers, code=1), "dag-files")
+
+    assert "No module named 'panads'" in finding["seen"]
+    assert finding["fix"] == f"${{EDITOR:-vi}} +1 {file}"
+
+
+def test_a_pipeline_that_is_no_more_is_to_be_undeployed(numbers: Project) -> None:
+    assert numbers.pipes("deploy", "numbers_.py").code == 0
+    file = numbers.write("numbers_.py", "number = 1\n")
+
+    finding = the(examine(numbers, code=1), "dag-files")
+    assert "'numbers' in 'numbers_' is no pipeline" in finding["seen"] or "there is no" in finding["seen"]
+    assert finding["fix"] == "pipes undeploy numbers"
+
+    file.rename(file.with_name("moved.py"))
+    moved = the(examine(numbers, code=0), "dag-files")
+    assert moved["status"] == "warning"
+    assert "its pipeline numbers_:numbers is not in" in moved["seen"]
+    assert moved["fix"] == "pipes undeploy numbers"
+    assert numbers.pipes(*shlex.split(moved["fix"])[1:]).code == 0
 
 
 def test_a_dag_file_without_its_deployment_is_a_problem(numbers: Project) -> None:

@@ -82,3 +82,14 @@ def test_what_answers_and_is_no_airflow_is_told(project: Project, stand_in: str,
 def test_an_airflow_that_does_not_start_is_told(project: Project, tmp_path: Path) -> None:
     found = examine(project, AIRFLOW_HOME=str(tmp_path / "home"), AIRFLOW__API__PORT="eighty")
     assert "Airflow does not start here: " in the(found, "airflow")["seen"]
+
+
+def test_an_option_that_names_another_folder_than_airflow_s_is_to_be_left_out(
+    project: Project, tmp_path: Path
+) -> None:
+    airflow = {"AIRFLOW_HOME": str(tmp_path / "home"), "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags")}
+
+    found = examine(project, "--dags-folder", str(tmp_path / "other"), code=1, **airflow)
+
+    assert f"is not what Airflow reads, which is {tmp_path / 'dags'}" in the(found, "dags-folder")["seen"]
+    assert the(found, "dags-folder")["fix"] == "pipes doctor"

@@ -150,3 +150,16 @@ def test_a_file_where_a_folder_should_be_is_moved_away(project: Project) -> None
         assert fix == f"mv {project.root / name} {project.root / name}.old"
         subprocess.run(shlex.split(fix), check=True)
     examine(project, code=0)
+
+
+def test_a_store_where_no_folder_can_be_is_to_be_named_elsewhere(project: Project) -> None:
+    text = '[stacks.team]\norchestrator = "local"\nartifact_store = "data"\n'
+    file = project.write(
+        "pipes.toml", f'{text}[artifact_stores.data]\nflavor = "local"\npath = "/proc/nope"\n'
+    )
+
+    found = examine(project, "--stack", "team", code=1)
+
+    assert the(found, "artifact-store")["fix"] == f"${{EDITOR:-vi}} {file}"
+    assert the(found, "disk-space")["status"] == "not checked"
+    assert the(found, "disk-space")["seen"] == "there is no /proc/nope"

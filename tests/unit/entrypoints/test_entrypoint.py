@@ -16,12 +16,13 @@ from airflow_provider_pipes.entrypoints import entrypoint
 from airflow_provider_pipes.entrypoints.step_entrypoint_configuration import StepEntrypointConfiguration
 from airflow_provider_pipes.models.documents import Manifest
 from airflow_provider_pipes.runtime import runs
+from airflow_provider_pipes.runtime.history import History
 from airflow_provider_pipes.runtime.launch import StepLaunch
 from airflow_provider_pipes.runtime.plan import DeploymentPlan
 from airflow_provider_pipes.step_operators.base import BaseStepOperator
 from tests.project import UserProject
 
-STEP_OPERATOR_CONFIGURATION = BaseStepOperator.entrypoint_config_class
+STEP_OPERATOR_CONFIGURATION = str(BaseStepOperator.entrypoint_config_class)
 TEXT = """
     @step
     def first(n: int) -> int:
@@ -40,9 +41,9 @@ TEXT = """
 class StartedRun:
     """A run whose record, deployment and code are in the store, and whose steps nobody runs yet."""
 
-    def __init__(self, project: UserProject, work: str = "return n + 1") -> None:
+    def __init__(self, project: UserProject, work: str = "return n + 1", text: str = TEXT) -> None:
         self.project = project
-        compiled = project.pipeline(TEXT.format(work=work)).compile()
+        compiled = project.pipeline(text.format(work=work)).compile()
         project.stored(compiled)
         self.storage = project.storage
         self.plan = DeploymentPlan.from_document(compiled.deployment.document, compiled.deployment.id)
@@ -106,6 +107,43 @@ def test_a_step_before_its_upstream_is_told(started: StartedRun) -> None:
     done = started.run("second")
     assert done.returncode == 1
     assert last_line(done) == "step 'second' needs step 'first', which has no result in run 'a run/é' yet"
+
+
+def test_a_step_after_a_skipped_one_is_skipped(project: UserProject) -> None:
+    text = TEXT.replace("return n\n", "raise SkipStep('no news')\n", 1).replace(
+        "second(first(n))", "third(second(first(n)))"
+    )
+    text = text.replace(
+        "    @pipeline", "    @step\n    def third(n: int) -> int:\n        return n\n\n    @pipeline"
+    )
+    started = StartedRun(project, text=text)
+    codes = [(done.returncode, last_line(done)) for done in map(started.run, ("first", "second", "third"))]
+    assert codes == [
+        (99, "the step asked to be skipped: no news"),
+        (99, "skipped, since step 'first' was skipped"),
+        (99, "skipped, since step 'second' was skipped"),
+    ]
+    history = History(project.storage).run(started.record.run_name)
+    assert [(step.state, step.why) for step in history.steps] == [
+        ("skipped", "no news"),
+        ("skipped", "step 'first' before it was skipped"),
+        ("skipped", "step 'second' before it was skipped"),
+    ]
+
+
+def test_a_command_may_say_that_the_cache_is_not_asked(started: StartedRun) -> None:
+    assert started.run("first").returncode == 0
+    other = runs.new_record("p", "other", started.plan.id, "local", {"n": 3})
+    runs.start_local_run(started.storage, other)
+    command = StepEntrypointConfiguration.get_entrypoint_command()[1:]
+    arguments = started.arguments("first", StepEntrypointConfiguration, run_name="other", no_cache="true")
+    assert started.project.python(*command, *arguments).returncode == 0
+    launch = StepLaunch(
+        started.storage, started.plan.step("first"), "other", runs.local_token(other, "first")
+    )
+    done = launch.finished()
+    assert done is not None
+    assert done.cached_from is None
 
 
 @pytest.mark.parametrize(
@@ -298,6 +336,43 @@ def test_a_users_own_configuration_adds_options_a_run_name_and_what_comes_after(
     assert (done.returncode, done.stderr) == (0, "")
     assert started.value("first") == 3
     assert (project.root / "post_run.txt").read_text() == "p first None"
+
+
+BROKEN = """
+    from airflow_provider_pipes.entrypoints import StepEntrypointConfiguration
+
+    class Unnamed(StepEntrypointConfiguration):
+        def get_run_name(self, pipeline_name):
+            raise KeyError("EXECUTION")
+
+    class Unclean(StepEntrypointConfiguration):
+        def post_run(self, pipeline_name, step_name):
+            raise OSError("the disk is full")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "has_result"),
+    [
+        ("Unnamed", "Unnamed raised KeyError in get_run_name: 'EXECUTION'", False),
+        (
+            "Unclean",
+            "step 'first' is done, and then Unclean raised OSError in post_run: the disk is full",
+            True,
+        ),
+    ],
+)
+def test_an_error_of_the_configuration_does_not_pass_for_one_of_the_step(
+    project: UserProject, name: str, said: str, has_result: bool
+) -> None:
+    started = StartedRun(project)
+    project.write("broken.py", BROKEN)
+    arguments = started.arguments("first", StepEntrypointConfiguration)
+    arguments[arguments.index("--entrypoint_config_source") + 1] = f"broken.{name}"
+    done = project.python(*StepEntrypointConfiguration.get_entrypoint_command()[1:], *arguments)
+    assert (done.returncode, last_line(done)) == (1, said)
+    assert "broken.py" in done.stderr
+    assert (started.launch("first").finished() is not None) == has_result
 
 
 def test_what_comes_after_is_left_out_where_the_step_failed(project: UserProject) -> None:

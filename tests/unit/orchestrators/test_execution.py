@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import sys
+from subprocess import CalledProcessError
 from typing import Any
 
 import pytest
 
+from airflow_provider_pipes.entrypoints import StepOperatorEntrypointConfiguration
 from airflow_provider_pipes.errors import (
     FailWithoutRetry,
     RunFailedError,
@@ -13,6 +15,7 @@ from airflow_provider_pipes.errors import (
 )
 from airflow_provider_pipes.models.deployment import StepRunInfo
 from airflow_provider_pipes.orchestrators.execution import run_by_step_operator
+from airflow_provider_pipes.runtime.history import History
 from airflow_provider_pipes.runtime.launch import StepLaunch
 from airflow_provider_pipes.runtime.plan import DeploymentPlan
 from airflow_provider_pipes.runtime.runner import read_execution_info, run_step
@@ -50,7 +53,7 @@ TEXT = """
 class Fake(BaseStepOperator):
     """Runs the step in this process, and ends as it is told."""
 
-    def __init__(self, launch: StepLaunch, runs: bool, error: Exception | None = None) -> None:
+    def __init__(self, launch: StepLaunch, runs: bool, error: BaseException | None = None) -> None:
         super().__init__("fake", BaseStepOperatorConfig())
         self.step_launch = launch
         self.runs = runs
@@ -115,7 +118,9 @@ def test_a_result_counts_whatever_the_backend_says_afterwards(launch: StepLaunch
         (job_error(None), StepOperatorError),
         (job_error(98), FailWithoutRetry),
         (job_error(99), SkipStep),
-        (RuntimeError("the job ended"), RuntimeError),
+        (CalledProcessError(98, "the job ended"), FailWithoutRetry),
+        (CalledProcessError(99, "the job ended"), SkipStep),
+        (RuntimeError("the job ended"), StepOperatorError),
     ],
 )
 def test_a_job_without_a_result_ends_as_its_exit_code_says(
@@ -130,6 +135,95 @@ def test_a_job_that_left_nothing_without_an_error_is_told(launch: StepLaunch) ->
         StepOperatorError, match=r"'fake' ended without an error, and the step left no result at .*/t;"
     ):
         run_by_step_operator(launch, Fake(launch, runs=False))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (
+            RuntimeError("no queue"),
+            "StepOperatorError",
+            "step operator 'fake' raised RuntimeError in launch: no",
+        ),
+        (
+            None,
+            "StepOperatorError",
+            "step 'there': step operator 'fake' ended without an error, and the step",
+        ),
+        (SystemExit(3), "StepOperatorError", "step operator 'fake' called sys.exit(3) in launch; return"),
+        (job_error(137), "StepOperatorError", "the job ended"),
+        (job_error(99), "SkipStep", "the job ended"),
+        (KeyboardInterrupt(), "KeyboardInterrupt", ""),
+    ],
+)
+def test_the_launcher_writes_down_what_the_job_did_not(
+    launch: StepLaunch, error: BaseException | None, kind: str, message: str
+) -> None:
+    with pytest.raises((Exception, KeyboardInterrupt)):
+        run_by_step_operator(launch, Fake(launch, runs=False, error=error))
+    failure = launch.tried.last_failure()
+    assert failure is not None
+    assert (failure.type, failure.attempt) == (kind, 1)
+    assert failure.message.startswith(message)
+    reasons = {"SkipStep": "skipped", "KeyboardInterrupt": "interrupted"}
+    assert failure.reason == reasons.get(kind, "exception")
+    if isinstance(error, RuntimeError):
+        assert "in launch" in failure.traceback
+        assert "airflow_provider_pipes" not in failure.traceback
+
+
+def test_a_failure_that_the_job_left_is_the_only_one(project: UserProject) -> None:
+    with pytest.raises(RunFailedError):
+        run(project, "raise ValueError('no')", ", retries=1")
+    history = History(project.storage)
+    (found,) = history.runs()
+    there = history.run(found.record.run_name).steps[1]
+    assert [(each.type, each.attempt) for each in there.failures] == [("ValueError", 1), ("ValueError", 2)]
+
+
+class OtherNames(Fake):
+    def launch(self, info: StepRunInfo, command: list[str]) -> None:
+        raise AssertionError("never called")
+
+
+def test_a_launch_with_other_arguments_is_told_what_is_expected(launch: StepLaunch) -> None:
+    said = (
+        r"step operator 'fake': `launch` is called with .*define it as launch\(self, info, entrypoint_command"
+    )
+    with pytest.raises(StepOperatorError, match=said):
+        run_by_step_operator(launch, OtherNames(launch, runs=False))
+
+
+class Raising(StepOperatorEntrypointConfiguration):
+    @classmethod
+    def get_entrypoint_arguments(cls, **kwargs: Any) -> list[str]:
+        raise KeyError("namespace")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("nowhere.Class", "step operator 'fake': entrypoint_config_class 'nowhere.Class' can't be imported"),
+        ("Class", "step operator 'fake': entrypoint_config_class 'Class' can't be imported"),
+        ("pathlib.Path", "entrypoint_config_class 'pathlib.Path' is no entrypoint configuration"),
+        (Fake, "is no entrypoint configuration; name a class that derives from"),
+        (None, "entrypoint_config_class None is no entrypoint configuration"),
+        (Raising, "step operator 'fake': Raising raised KeyError in get_entrypoint_arguments: 'namespace'"),
+    ],
+)
+def test_what_is_no_entrypoint_configuration_is_told(launch: StepLaunch, given: Any, said: str) -> None:
+    operator = Fake(launch, runs=False)
+    operator.entrypoint_config_class = given  # type: ignore[misc]
+    with pytest.raises(StepOperatorError, match=said):
+        run_by_step_operator(launch, operator)
+
+
+def test_an_entrypoint_configuration_may_be_given_as_the_class(launch: StepLaunch) -> None:
+    operator = Fake(launch, runs=True)
+    operator.entrypoint_config_class = StepOperatorEntrypointConfiguration  # type: ignore[misc]
+    run_by_step_operator(launch, operator)
+    assert operator.seen is not None
+    assert BaseStepOperator.entrypoint_config_class in operator.seen[1]
 
 
 def run(project: UserProject, work: str, options: str = "") -> Any:

@@ -22,6 +22,7 @@ from airflow_provider_pipes.orchestrators.airflow.publish import (
     Published,
     check,
     check_place,
+    check_removable,
     dag_file_path,
     diff,
     generated_files,
@@ -312,6 +313,15 @@ def test_unpublishing_removes_our_file_only(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["other.py"]
     with pytest.raises(DeployError, match=r"there is no DAG file of 'digits' in .*; deployed there: other"):
         unpublish(tmp_path, "digits")
+
+
+def test_a_file_that_could_be_removed_is_left_there(tmp_path: Path) -> None:
+    publish(tmp_path / "digits.py", dag_file())
+    (tmp_path / "mine.py").write_text("import airflow\n")
+    assert check_removable(tmp_path, "digits") == tmp_path / "digits.py"
+    assert (tmp_path / "digits.py").is_file()
+    with pytest.raises(DeployError, match=r"mine\.py is not ours"):
+        check_removable(tmp_path, "mine")
 
 
 def test_our_files_are_listed_with_where_they_come_from(tmp_path: Path) -> None:

@@ -151,7 +151,8 @@ def test_a_start_that_fails_shows_the_end_of_the_log(tmp_path: Path) -> None:
     lines: list[str] = []
     with pytest.raises(LocalAirflowError, match=r"(?s)ended before it was healthy.*first.*no such database"):
         airflow.up(timeout=30, on_progress=lines.append)
-    assert lines == [f"Starting Airflow in {airflow.home} (log: {airflow.log_file})"]
+    begun = f"Starting Airflow in {airflow.home} (log: {airflow.log_file})"
+    assert lines == [begun, "Stopping what was started"]
     assert not airflow.status().running
     assert not (airflow.home / RECORD).exists()
 
@@ -230,6 +231,7 @@ def test_down_finds_what_lost_its_parent(tmp_path: Path) -> None:
     write_record(airflow.home / RECORD, ServerRecord(leader, "http://localhost:1", 1, "/dags", _now()))
 
     assert not airflow.status().running
+    assert airflow.status().left == (orphan.pid,)
     assert airflow.down()
 
     reaper.join(timeout=10)
@@ -271,7 +273,7 @@ def test_a_busy_port_is_named_with_the_option(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(LocalAirflowError, match=rf"port {port} is in use .*--port"):
             LocalAirflow(tmp_path / "home", tmp_path / "dags", port).up()
-    assert not (tmp_path / "home" / RECORD).exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_commands_at_once_are_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from airflow_provider_pipes.registration.flavors import delete_flavor, register_
 from airflow_provider_pipes.registration.stacks import StackParts, register_stack
 from airflow_provider_pipes.stack import StackComponentType, load_project
 from airflow_provider_pipes.step_operators import BaseStepOperatorConfig
+from tests.unit.stack.conftest import install  # noqa: F401 - a fixture
 from tests.unit.stack.flavors import CustomStepOperatorFlavor
 
 OPERATOR = StackComponentType.STEP_OPERATOR
@@ -138,7 +139,7 @@ def test_a_validator_that_breaks_is_told_as_such(folder: Path) -> None:
         (f"{FLAVORS}:CustomStepOperator", "CustomStepOperator is no Flavor"),
         (f"{FLAVORS}:CustomOrchestratorFlavor", "expected a flavor of kind 'step operator'"),
         (f"{FLAVORS}:WrongImplementationFlavor", "is no step operator"),
-        (f"{FLAVORS}:UnrelatedImplementationFlavor", "must be a StackComponent"),
+        (f"{FLAVORS}:UnrelatedImplementationFlavor", "must be a class derived from"),
         (f"{FLAVORS}:UnfinishedFlavor", "does not implement: launch"),
         (f"{FLAVORS}:RefusingFlavor", r"Refusing\(\) raised RuntimeError: no licence"),
     ],
@@ -329,3 +330,33 @@ def test_any_name_and_value_is_refused_or_read_back(name: str, value: str) -> No
         assert change.warnings == ()
         delete_component(folder, OPERATOR, name)
         assert (folder / "pipes.toml").read_bytes() == b""
+
+
+def test_a_flavor_may_have_the_configuration_of_another_kind(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ["--url", "http://x", "--base-image", "python:3.12"]
+    register_flavor(folder, OPERATOR, f"{FLAVORS}:BorrowedConfigFlavor")
+    register_component(folder, OPERATOR, "gpu", "borrowed", words)
+    assert read(folder)["step_operators"]["gpu"]["base_image"] == "python:3.12"
+    caplog.clear()
+    register_stack(folder, "team", StackParts("local", "local", ("gpu",)))
+    load_project(folder).stack("team")
+    assert "The 'base_image' field is ignored." in caplog.text
+
+
+def test_a_flavor_that_hides_behind_a_built_in_one_is_told(
+    folder: Path,
+    install: Callable[[str, dict[str, str]], None],  # noqa: F811
+) -> None:
+    install("moon", {"step_operator.subprocess": CUSTOM})
+    change = register_component(folder, OPERATOR, "child", "subprocess", [])
+    assert "flavor 'subprocess' goes before that of package moon" in change.warnings[0]
+
+
+def test_fields_that_no_command_can_give_are_told(folder: Path) -> None:
+    change = register_component(folder, OPERATOR, "child", f"{FLAVORS}:HelpfulFlavor", [])
+    assert [each.split(",")[0] for each in change.warnings] == [
+        "HelpfulConfig has a field 'help'",
+        "HelpfulConfig has a field 'unset'",
+    ]

@@ -212,3 +212,28 @@ def test_every_key_of_a_valid_file_is_found_where_it_stands(lines: list[str]) ->
             for part in each.path:
                 inner = inner[part]
             assert tomllib.loads(f"x = {text[slice(*each.value)]}")["x"] == inner
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "value", "expected"),
+    [
+        ('a = { b = "c" }\n', ("a", "d"), ["x"], 'a = { b = "c", d = ["x"] }\n'),
+        ('a = { b = "c" }\n', ("a", "b"), [1], "a = { b = [1] }\n"),
+        ("a = { }\n", ("a", "d"), 2, "a = { d = 2 }\n"),
+        ('a = "long"    # why\n', ("a",), "x", 'a = "x"       # why\n'),
+        ('a = "x"       # why\n', ("a",), "long", 'a = "long"    # why\n'),
+        ('a = "x"  # why\n', ("a",), "much longer", 'a = "much longer" # why\n'),
+        ("a = 1 # why\n", ("a",), 10, "a = 10 # why\n"),
+        ("a = 1# why\n", ("a",), 10, "a = 10# why\n"),
+        ("a = { b = 1 }    # why\n", ("a", "d"), 2, "a = { b = 1, d = 2 } # why\n"),
+        ("a = [\n  1,  # one\n]   # why\n", ("a",), 5, "a = 5   # why\n"),
+    ],
+)
+def test_blanks_inside_braces_and_the_column_of_a_comment_stay(
+    text: str, path: tuple[str, ...], value: Any, expected: str
+) -> None:
+    assert set_value(text, path, value) == expected
+
+
+def test_blanks_inside_braces_stay_where_a_field_goes() -> None:
+    assert remove("a = { b = 1, d = 2 }\n", ("a", "d")) == "a = { b = 1 }\n"

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_pipes.errors import ConfigurationError
 from airflow_provider_pipes.registration.pipesfile import Draft, edited
+from airflow_provider_pipes.registration.stacks import activate_stack
 
 
 def test_a_new_file_stands_in_the_folder_of_the_command(folder: Path) -> None:
@@ -129,3 +130,10 @@ def test_eight_commands_at_once_lose_nothing(folder: Path, text: str | None) -> 
     expected = {f"store-{number}-{each}" for number in range(8) for each in range(3)}
     assert set(stores) == expected
     assert all(table == {"flavor": "local", "path": name} for name, table in stores.items())
+
+
+def test_a_link_to_nothing_is_refused_as_when_it_is_read(folder: Path, tmp_path: Path) -> None:
+    (folder / "pipes.toml").symlink_to(tmp_path / "gone.toml")
+    with pytest.raises(ConfigurationError, match=r"it is a link to .*gone\.toml, which is not there"):
+        activate_stack(folder, "default")
+    assert not (tmp_path / "gone.toml").exists()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_pipes.errors import RunFailedError
+from airflow_provider_pipes.errors import RunFailedError, StepFailedError
 from tests.project import UserProject
 
 # The components are of a plugin of the project's own; it writes down what is called.
@@ -125,9 +125,59 @@ def test_a_step_that_fails_is_cleaned_up_as_failed(app: UserProject) -> None:
 
 def test_a_component_that_can_not_prepare_fails_the_step(app: UserProject) -> None:
     app.write("refuse", "")
-    with pytest.raises(RunFailedError, match="step 'good' failed: RuntimeError: not now"):
+    with pytest.raises(
+        RunFailedError,
+        match="'good' failed: artifact store 'noting' raised RuntimeError in prepare_step_run: not now",
+    ):
         app.run("pipeline.py:fine", run_name="one")
     assert log(app) == ["prepare good one"]
+
+
+class Unclean:
+    """A project whose store can't clean up after a step."""
+
+    def __init__(self, project: UserProject, work: str) -> None:
+        self.project = project
+        source = PLUGIN.replace(
+            'note(f"cleanup {info.config.name} {step_failed}")', 'raise OSError("the disk is full")'
+        )
+        project.write("pipes.toml", CONFIG)
+        project.write("plugin.py", source)
+        project.pipeline(
+            f"    import plugin\n\n    @step(retries=2)\n    def work() -> int:\n        {work}\n\n"
+            "    @pipeline\n    def p():\n        work()\n"
+        )
+
+
+def test_a_steps_own_error_counts_where_the_cleanup_raises_too(
+    app: UserProject, caplog: pytest.LogCaptureFixture
+) -> None:
+    unclean = Unclean(app, "raise ValueError('no')")
+    with pytest.raises(RunFailedError, match="step 'work' failed: ValueError: no") as caught:
+        unclean.project.run(run_name="one")
+    assert isinstance(caught.value.__cause__, ValueError)
+    said = "after step 'work': artifact store 'noting' raised OSError in cleanup_step_run: the disk is full"
+    assert said in caplog.text
+
+
+def test_a_step_is_skipped_where_the_cleanup_raises(app: UserProject) -> None:
+    run = Unclean(app, "raise SkipStep('no news')").project.run(run_name="one")
+    assert run.listener.events == [("started 1", "work"), ("skipped", "work")]
+
+
+def test_a_step_that_refuses_retries_is_not_tried_again_where_the_cleanup_raises(app: UserProject) -> None:
+    unclean = Unclean(app, "raise FailWithoutRetry('bad data')")
+    with pytest.raises(RunFailedError, match="step 'work' failed: FailWithoutRetry: bad data"):
+        unclean.project.run(run_name="one")
+    assert app.listener.ran() == ["work"]
+
+
+def test_a_step_fails_where_only_the_cleanup_raises(app: UserProject) -> None:
+    said = "artifact store 'noting' raised OSError in cleanup_step_run: the disk is full"
+    with pytest.raises(RunFailedError, match=f"step 'work' failed: {said}") as caught:
+        Unclean(app, "return 1").project.run(run_name="one")
+    assert isinstance(caught.value.__cause__, StepFailedError)
+    assert "plugin.py" in caught.value.__cause__.traceback_text
 
 
 def test_a_stack_without_hooks_imports_no_component(project: UserProject) -> None:

@@ -24,9 +24,10 @@ from airflow_provider_pipes.errors import (
 )
 from airflow_provider_pipes.models.documents import Failure, Manifest
 from airflow_provider_pipes.orchestrators.execution import entrypoint_command
+from airflow_provider_pipes.runtime.failures import failure_reason
 from airflow_provider_pipes.runtime.launch import StepLaunch
 from airflow_provider_pipes.runtime.plan import DeploymentPlan
-from airflow_provider_pipes.runtime.runner import failure_reason, read_execution_info, run_step
+from airflow_provider_pipes.runtime.runner import read_execution_info, run_step
 from airflow_provider_pipes.step_operators.subprocess import SubprocessStepOperator
 from airflow_provider_pipes.step_operators.subprocess_flavor import SubprocessStepOperatorConfig
 from tests.project import UserProject

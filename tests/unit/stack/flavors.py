@@ -148,6 +148,43 @@ class WrongImplementationFlavor(CustomStepOperatorFlavor):
         return CustomOrchestrator
 
 
+class FlavorFieldConfig(BaseStepOperatorConfig):
+    flavor: str = "vanilla"
+
+
+class FlavorFieldFlavor(CustomStepOperatorFlavor):
+    @property
+    def config_class(self) -> Any:
+        return FlavorFieldConfig
+
+
+class HelpfulConfig(BaseStepOperatorConfig):
+    help: str = ""
+    unset: bool = False
+
+
+class HelpfulFlavor(CustomStepOperatorFlavor):
+    @property
+    def name(self) -> str:
+        return "helpful"
+
+    @property
+    def config_class(self) -> Any:
+        return HelpfulConfig
+
+
+class BorrowedConfigFlavor(CustomStepOperatorFlavor):
+    """Has the configuration of another kind, as one of the documents has it."""
+
+    @property
+    def name(self) -> str:
+        return "borrowed"
+
+    @property
+    def config_class(self) -> Any:
+        return CustomOrchestratorConfig
+
+
 class UnrelatedImplementationFlavor(CustomStepOperatorFlavor):
     @property
     def implementation_class(self) -> Any:

@@ -8,6 +8,7 @@ import pytest
 from airflow_provider_pipes.artifacts.component import artifact_store_of
 from airflow_provider_pipes.errors import ConfigurationError
 from airflow_provider_pipes.stack import load_project
+from airflow_provider_pipes.stack.project import foreign_variables
 from airflow_provider_pipes.step_operators.base import step_operator_of
 from tests.unit.stack.test_project import TEAM
 
@@ -98,6 +99,25 @@ def test_a_variable_of_another_form_is_told_with_the_form(
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=rf"write PIPES_ACTIVE_STACK=name or .*; set here: {name}$"):
         load_project(tmp_path)
+
+
+@pytest.mark.parametrize("with_other", [False, True])
+def test_only_a_prefix_in_capitals_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_other: bool
+) -> None:
+    monkeypatch.setenv("pipes_active_stack", "ghost")
+    if with_other:
+        monkeypatch.setenv("PIPES_orchestrators__Airflow__DAGS_FOLDER", "here")
+    project = load_project(tmp_path)
+    assert project.file.active_stack is None
+    assert project.file.orchestrators["airflow"].values == ({"dags_folder": "here"} if with_other else {})
+
+
+def test_variables_that_are_left_to_other_programs_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPES_DEBUG", "1")
+    monkeypatch.setenv("PIPES_ACTIVE_STACK", "default")
+    monkeypatch.setenv("PIPES_AND_DRUMS", "1")
+    assert foreign_variables() == ["PIPES_AND_DRUMS"]
 
 
 @pytest.mark.parametrize("name", ["PIPES_CACHE_DIR", "PIPES_AND_DRUMS"])

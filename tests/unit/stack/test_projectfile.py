@@ -43,7 +43,8 @@ def test_a_folder_called_pipes_toml_is_told(tmp_path: Path) -> None:
 
 def test_a_dangling_link_is_told(tmp_path: Path) -> None:
     (tmp_path / "pipes.toml").symlink_to(tmp_path / "gone.toml")
-    assert refusal(tmp_path) == f"can't read {tmp_path}/pipes.toml: No such file or directory"
+    said = f"can't read {tmp_path}/pipes.toml: it is a link to {tmp_path}/gone.toml, which is not there"
+    assert refusal(tmp_path) == said
 
 
 def test_every_problem_of_the_shape_is_reported_at_once(pipes_toml: Write) -> None:
@@ -77,7 +78,7 @@ x = "a:B"
         "line 14, [flavors.operator]: expected 'orchestrator', 'artifact_store', 'step_operator', 'image_b",
         "line 10, [settings.resources] memory: 'much' is no amount of memory; write it as '512MB'",
         "line 11, [settings.resources] gpus: unknown field; known: cpu_count, memory, gpu_count, gpu_type",
-        "line 13, [settings.task] retries: expected greater than or equal to 0, got -1",
+        "line 13, [settings.task] retries: expected at least 0, got -1",
         "line 1, activ_stack: unknown field (did you mean 'active_stack'?); known: active_stack, stacks",
     ]
     # ``flavour`` is among a component's own fields, which wait for a flavor to check them.

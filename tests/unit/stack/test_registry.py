@@ -107,10 +107,39 @@ def test_a_registered_name_that_a_package_has_too_is_an_error(install: Install) 
         registry.load(STEP_OPERATOR, "custom")
 
 
-def test_a_clash_with_a_built_in_flavor_shows_in_its_sources(install: Install) -> None:
+def test_a_built_in_flavor_goes_before_a_packages_whoever_was_loaded_before(install: Install) -> None:
+    points = {"step_operator.subprocess": f"{HERE}:SecretiveFlavor"}
+    install("moon", {**points, "step_operator.custom": f"{HERE}:CustomStepOperatorFlavor"})
+    registry = FlavorRegistry()
+    first = registry.load(STEP_OPERATOR, "subprocess")
+    registry.load(STEP_OPERATOR, "custom")
+    assert registry.load(STEP_OPERATOR, "subprocess") is first
+    other = FlavorRegistry()
+    other.load(STEP_OPERATOR, "custom")
+    assert type(other.load(STEP_OPERATOR, "subprocess")) is type(first)
+
+
+def test_a_packages_flavor_behind_a_built_in_one_is_told_with_how_to_use_it(install: Install) -> None:
     install("moon", {"step_operator.subprocess": f"{HERE}:SecretiveFlavor"})
-    sources = FlavorRegistry().sources(STEP_OPERATOR, "subprocess")
-    assert [source.origin for source in sources] == ["built in", "package moon"]
+    registry = FlavorRegistry()
+    told = (
+        "the built-in step operator flavor 'subprocess' goes before that of package moon; to use that one, "
+        f"give its class path as flavor: {HERE}:SecretiveFlavor"
+    )
+    assert registry.hidden(STEP_OPERATOR) == registry.hidden(STEP_OPERATOR, "subprocess") == [told]
+    assert registry.hidden(STEP_OPERATOR, "custom") == []
+    assert registry.hidden(StackComponentType.ORCHESTRATOR) == []
+    assert [ref.origin for ref in registry.sources(STEP_OPERATOR, "subprocess")] == ["built in"]
+
+
+def test_built_in_flavors_are_loaded_without_a_look_at_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(**_: str) -> None:
+        raise AssertionError("entry points were read")
+
+    monkeypatch.setattr("importlib.metadata.entry_points", refuse)
+    assert FlavorRegistry().load(STEP_OPERATOR, "subprocess").name == "subprocess"
 
 
 def test_one_class_named_twice_is_no_clash(install: Install) -> None:
@@ -169,6 +198,7 @@ def test_a_registered_hint_says_what_to_install() -> None:
         ("NamelessFlavor", "NamelessFlavor does not say its name"),
         ("WrongConfigFlavor", "config_class must be a StackComponentConfig, got <class 'dict'>"),
         ("RaisingFlavor", r"RaisingFlavor\.config_class raised KeyError: 'no settings file'"),
+        ("FlavorFieldFlavor", "has a field 'flavor', which in pipes.toml says the flavor of the component"),
         ("UntypedFlavor", "got one of kind \"'step_operator'\""),
     ],
 )
@@ -182,11 +212,11 @@ def test_a_flavor_that_breaks_the_contract_is_refused(name: str, message: str) -
     [
         (
             "WrongImplementationFlavor",
-            "CustomOrchestrator is no step operator; derive it from the base class of step",
+            "CustomOrchestrator is no step operator; derive it from airflow_provider_pipes.step_op",
         ),
         (
             "UnrelatedImplementationFlavor",
-            "implementation_class must be a StackComponent, got <class 'dict'>",
+            "must be a class derived from airflow_provider_pipes.step_operators.BaseStepOperator",
         ),
         ("UnfinishedFlavor", "Unfinished does not implement: launch"),
     ],

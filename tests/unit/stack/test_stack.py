@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_provider_pipes.artifacts.component import artifact_store_of
 from airflow_provider_pipes.artifacts.local_flavor import LocalArtifactStore, LocalArtifactStoreConfig
-from airflow_provider_pipes.errors import ConfigurationError, StepOperatorError
+from airflow_provider_pipes.errors import ConfigurationError, StepFailedError, StepOperatorError
 from airflow_provider_pipes.models.deployment import PipelineConfig, StepRunInfo, StepSpec
 from airflow_provider_pipes.stack import Stack, StackComponent, StackComponentConfig
 from airflow_provider_pipes.stack.component import overrides_step_hooks
@@ -81,6 +83,43 @@ def test_all_problems_of_a_stack_are_listed() -> None:
     ]
 
 
+class Answering(CustomStepOperator):
+    """Says of itself what it is told to."""
+
+    answer: Any = None
+
+    def validate(self, stack: Stack) -> Any:
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+def answering(answer: Any) -> Stack:
+    found = Answering("gpu", CustomStepOperatorConfig(namespace="n"), "custom")
+    found.answer = answer
+    return Stack("team", ORCHESTRATOR, STORE, (found,))
+
+
+@pytest.mark.parametrize("answer", [None, [], ()])
+def test_a_component_that_returns_nothing_from_validate_has_no_problem(answer: Any) -> None:
+    answering(answer).validate()
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ("there are too few nodes", "there are too few nodes"),
+        (KeyError("nodes"), "its class raised KeyError in validate: 'nodes'"),
+        (SystemExit(3), r"its class called sys.exit\(3\) in validate"),
+        (True, "its class raised TypeError in validate: 'bool' object is not iterable"),
+    ],
+)
+def test_whatever_validate_does_is_one_problem_of_the_component(answer: Any, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"  - step operator 'gpu': {problem}") as caught:
+        answering(answer).validate()
+    assert len(str(caught.value).splitlines()) == 2
+
+
 def test_hooks_reach_only_the_step_operator_that_the_step_uses() -> None:
     stack = stack_with("gpu", "cpu")
     stack.prepare_step_run(info("gpu"))
@@ -89,19 +128,21 @@ def test_hooks_reach_only_the_step_operator_that_the_step_uses() -> None:
     assert CustomStepOperator.calls == ["prepare gpu", "cleanup failed=True gpu"]
 
 
-def test_every_component_cleans_up_even_if_one_breaks() -> None:
+def test_every_component_cleans_up_even_if_one_breaks(caplog: pytest.LogCaptureFixture) -> None:
     components = [operator("a"), operator("b"), operator("c")]
     CustomStepOperator.failing.update({"cleanup c", "cleanup a"})
     prepare_step_run(components, info())
-    with pytest.raises(OSError, match="cleanup of c broke") as caught:
+    said = "step operator 'c' raised OSError in cleanup_step_run: cleanup of c broke"
+    with pytest.raises(StepFailedError, match=said):
         cleanup_step_run(components, info(), step_failed=False)
     assert CustomStepOperator.calls[3:] == [f"cleanup failed=False {name}" for name in "cba"]
-    assert any("also: OSError: cleanup of a broke" in note for note in caught.value.__notes__)
+    assert "step operator 'a' raised OSError in cleanup_step_run: cleanup of a broke" in caplog.text
 
 
 def test_preparation_that_breaks_half_way_is_undone_in_reverse() -> None:
-    CustomStepOperator.failing.add("prepare c")
-    with pytest.raises(OSError, match="prepare of c broke"):
+    CustomStepOperator.failing.update({"prepare c", "cleanup b"})
+    said = "step operator 'c' raised OSError in prepare_step_run: prepare of c broke"
+    with pytest.raises(StepFailedError, match=said):
         prepare_step_run([operator("a"), operator("b"), operator("c")], info())
     assert CustomStepOperator.calls == [
         *(f"prepare {name}" for name in "abc"),
