@@ -77,7 +77,7 @@ def test_several_dags_run_in_one_process(airflow_home: AirflowHome) -> None:
     assert failing.states == {"fail": "failed"}
     assert "on purpose" in failing.log
     assert missing.state == "error"
-    assert "no such DAG" in missing.error
+    assert "no DAG 'missing'; there are: " in missing.error
 
 
 def test_the_dag_bag_tells_ids_and_errors(airflow_home: AirflowHome) -> None:
