@@ -89,7 +89,7 @@ class Reader:
         return Path(self.run("pwd").stdout.strip())
 
     def _environment(self) -> dict[str, str]:
-        foreign = ("PIPES_", "AIRFLOW", "_AIRFLOW", "PYTHON", "VIRTUAL_ENV")
+        foreign = ("PIPES_", "AIRFLOW", "_AIRFLOW", "PYTEST_", "PYTHON", "VIRTUAL_ENV")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         path = os.pathsep.join(
             [str(self._own), str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]

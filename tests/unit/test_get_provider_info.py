@@ -73,7 +73,8 @@ def test_asking_for_it_imports_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     package = "airflow_provider_pipes"
-    assert done.stdout.split() == [package, f"{package}.get_provider_info", f"{package}.version"]
+    modules = ("get_provider_info", "lazy", "version")
+    assert done.stdout.split() == [package, *(f"{package}.{module}" for module in modules)]
 
 
 @pytest.mark.airflow

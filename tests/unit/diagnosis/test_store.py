@@ -5,27 +5,48 @@ import os
 import shlex
 import socket
 import subprocess
+import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
 import pytest
 
+from airflow_provider_pipes.testing.waiting import wait_until
 from tests.cli.conftest import Project
 from tests.unit.diagnosis.examining import S3, examine, the
 
 
 @pytest.fixture
 def s3() -> Iterator[str]:
-    """The address of a server that speaks S3 and checks who asks, with one bucket."""
-    from moto.server import ThreadedMotoServer
+    """The address of a server that speaks S3 and checks who asks, with one bucket.
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    urllib.request.urlopen(urllib.request.Request(f"{url}/bucket", method="PUT")).close()
-    yield url
-    server.stop()
+    In a process of its own: what it is told about access would count for every server of this one.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: _made(url), "the S3 server", 60)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _made(url: str) -> bool:
+    try:
+        urllib.request.urlopen(urllib.request.Request(f"{url}/bucket", method="PUT")).close()
+    except urllib.error.URLError:
+        return False
+    return True
 
 
 def connection(url: str, **more: str) -> str:

@@ -60,7 +60,7 @@ def test_code_and_deployment_are_stored_once(project: UserProject) -> None:
 
 def test_parameters_are_checked_before_anything_is_written(project: UserProject) -> None:
     project.pipeline(ONE.replace("def p():", "def p(n: int):").replace("one()\n\n", "one()\n\n"))
-    with pytest.raises(ParameterError, match="parameter 'n': 'a' is not of type 'integer'"):
+    with pytest.raises(ParameterError, match="parameter 'n': expected an integer, got \"a\""):
         project.run(parameters={"n": "a"})
     assert not (project.root / ".pipes").exists()
 
