@@ -25,7 +25,7 @@ from benchmarks.harness import PIPES, Peers, Row, interleaved, more_at_most, spe
 
 _CONNECTION = "benchmark"
 _PEERS = Peers({"Metaflow": 530, "ZenML": 4600})
-_PIPELINE = """\
+NOW_PIPELINE = """\
 import time
 
 from airflow_provider_pipes import pipeline, step
@@ -83,7 +83,7 @@ class _StartedStep:
 
     def __init__(self, project: Path, store: str, connection_id: str | None) -> None:
         (project / "pyproject.toml").touch()
-        (project / "starting.py").write_text(_PIPELINE)
+        (project / "starting.py").write_text(NOW_PIPELINE)
         spent([*PIPES, "deploy", "starting.py", "--dags-folder", "dags"], project)
         text = (project / "dags" / "starting.py").read_text()
         identity = text.partition("# pipes-deployment: ")[2].split()[0]
@@ -131,7 +131,7 @@ def _s3_server(folder: Path) -> Iterator[None]:
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log
         )
     try:
-        _make_bucket(f"{endpoint}/benchmark")
+        make_bucket(f"{endpoint}/benchmark")
         extra = {"endpoint_url": endpoint, "region_name": "us-east-1"}
         connection = {"conn_type": "aws", "login": "key", "password": "secret", "extra": extra}
         os.environ[f"AIRFLOW_CONN_{_CONNECTION.upper()}"] = json.dumps(connection)
@@ -141,8 +141,9 @@ def _s3_server(folder: Path) -> Iterator[None]:
         server.wait()
 
 
-def _make_bucket(url: str) -> None:
-    deadline = time.monotonic() + 30
+def make_bucket(url: str) -> None:
+    """Make a bucket as soon as its server answers."""
+    deadline = time.monotonic() + 60
     while True:
         try:
             urlopen(Request(url, method="PUT")).close()

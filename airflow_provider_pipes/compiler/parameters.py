@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_pipes.authoring.pipeline import Pipeline
 
 # What Airflow can carry: an int beyond 64 bits, and a float so large that PostgreSQL returns it as
-# such an int, end the task before any code of ours runs (FACTS, Parameters).
+# such an int, end the task before any code of ours runs.
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 NUMBER_MAX = 9.2e18
 

@@ -1,6 +1,6 @@
 """The command of every step process: find the entrypoint configuration, run it, say how it ended.
 
-Exit codes (DESIGN 4): 0 done, 1 the step raised, 2 usage, 75 store unreachable (try again), 98 fail
+Exit codes: 0 done, 1 the step raised, 2 usage, 75 store unreachable (try again), 98 fail
 without retry, 99 skip. The last line on stderr is one sentence.
 """
 

@@ -1,7 +1,7 @@
 """The JSON documents that a step run reads and writes: execution info, manifest, failure, references.
 
 Plain dataclasses on the standard library: a step container reads them before anything else, and
-pydantic alone would double its start (DESIGN 3). They outlive a version, so unknown fields are
+pydantic alone would double its start. They outlive a version, so unknown fields are
 ignored and a newer ``schema_version`` is refused.
 """
 
@@ -93,7 +93,7 @@ class OutputReference(Document):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionInfo(Document):
-    """All that a step run is told, in every mode (DESIGN 4).
+    """All that a step run is told, in every mode.
 
     Attributes:
         deployment_id: SHA-256 of the deployment document.

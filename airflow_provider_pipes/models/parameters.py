@@ -2,7 +2,7 @@
 
 JSON and Airflow's databases do not keep Python's types apart: PostgreSQL's JSONB returns the float
 1e17 as an int, a form may send 5.0 for an integer. A step gets what its pipeline declares, so values
-are coerced by the parameter's JSON schema before they are handed over (FACTS, Parameters).
+are coerced by the parameter's JSON schema before they are handed over.
 """
 
 from __future__ import annotations

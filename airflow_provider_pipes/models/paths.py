@@ -1,4 +1,4 @@
-"""Where things are in an artifact store (DESIGN 4); every path is relative and POSIX."""
+"""Where things are in an artifact store; every path is relative and POSIX."""
 
 from __future__ import annotations
 

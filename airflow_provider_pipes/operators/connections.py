@@ -1,4 +1,4 @@
-"""Airflow's connections behind the port that the layers below ask (DESIGN 3)."""
+"""Airflow's connections behind the port that the layers below ask."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def _parameters(deployment: DeploymentPlan, context: Context) -> dict[str, Any]:
 def _token(record: RunRecord, step: str, context: Context) -> str:
     """Return the token: the same for each attempt, another once the user clears the finished task.
 
-    A clear of a finished task raises ``max_tries``, a retry does not (FACTS, Attempts). Made from
+    A clear of a finished task raises ``max_tries``, a retry does not. Made from
     what is the same on every worker, it needs no write before the step starts and can't be
     made twice by two processes (docs/decisions).
     """

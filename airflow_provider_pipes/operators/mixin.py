@@ -1,8 +1,8 @@
 """What every one of our operators adds to the stock one, over two public methods.
 
 Imported at every parse of a generated DAG file, so it imports next to nothing: what it needs it imports
-in ``execute`` (FACTS, Parsing). It has no ``__init__`` either, which would break mapped tasks and
-``default_args`` (FACTS, Prototypes).
+in ``execute``. It has no ``__init__`` either, which would break mapped tasks and
+``default_args``.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class StepPythonOperator(StepTaskMixin, PythonOperator):
         """Interrupt the user's function.
 
         Airflow calls this in its SIGTERM handler, in the thread that runs the function, and kills the
-        process some seconds later; nothing else would tell the function (FACTS, Attempts).
+        process some seconds later; nothing else would tell the function.
         """
         if self._running:
             self._running = False

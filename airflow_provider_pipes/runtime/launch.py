@@ -1,6 +1,6 @@
 """What every launcher does before a step runs: local orchestrator, Airflow operator, entrypoint.
 
-In this order, so that nothing starts that need not (DESIGN 4 and 7): is the token's result there
+In this order, so that nothing starts that need not: is the token's result there
 already, does the cache have it, and if neither, write the execution info.
 """
 

@@ -1,7 +1,7 @@
 """A light view of a deployment document, for processes that must start fast.
 
 A step container reads the hash-checked JSON as it is; the pydantic model of the same document
-(``models.deployment``) costs more than everything else that it imports (FACTS, Cold start).
+(``models.deployment``) costs more than everything else that it imports.
 """
 
 from __future__ import annotations

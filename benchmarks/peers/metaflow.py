@@ -14,13 +14,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import Request, urlopen
 
 from benchmarks.peers.environments import environment
 from benchmarks.peers.hand import Hand
 from benchmarks.peers.outcome import CannotRunError
 from benchmarks.peers.peer import Dag, Kind, Measure, Peer
+from benchmarks.starting import make_bucket
 
 _BUCKET = "benchmark"
 # What Airflow 3 has elsewhere or no longer has, as the generated file writes it.
@@ -156,7 +155,7 @@ class _Store:
         with (folder / "s3.log").open("w") as log:
             self._server = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            _make_bucket(f"{endpoint}/{_BUCKET}")
+            make_bucket(f"{endpoint}/{_BUCKET}")
         except BaseException:
             self.close()
             raise
@@ -165,15 +164,3 @@ class _Store:
         """Stop it."""
         self._server.terminate()
         self._server.wait()
-
-
-def _make_bucket(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            urlopen(Request(url, method="PUT")).close()
-            return
-        except URLError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)

@@ -16,22 +16,8 @@ from airflow_provider_pipes.runtime.plan import DeploymentPlan
 from airflow_provider_pipes.step_operators.base import BaseStepOperator
 from benchmarks.harness import write_pipeline
 from benchmarks.peers.peer import Dag, Kind, Measure, Peer
+from benchmarks.starting import NOW_PIPELINE
 
-_NOW = """\
-import time
-
-from airflow_provider_pipes import pipeline, step
-
-
-@step(cache=False)
-def now() -> float:
-    return time.time()
-
-
-@pipeline
-def starting() -> None:
-    now()
-"""
 _STACK = """\
 active_stack = "peers"
 
@@ -87,7 +73,7 @@ class Ours(Peer):
         project = self.folder / "start"
         project.mkdir(exist_ok=True)
         (project / "pyproject.toml").touch()
-        (project / "starting.py").write_text(_NOW)
+        (project / "starting.py").write_text(NOW_PIPELINE)
         self._pipes(project, "deploy", "starting.py", "--dags-folder", "dags")
         return _StartedStep(self, project).milliseconds
 

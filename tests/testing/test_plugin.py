@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_pipes.testing import plugin
 from tests.testing.suites import PLUGIN, plugin_options, run_tests
+from tests.testing.sums import SUMS
 
 pytest_plugins = ["pytester"]
 
@@ -30,23 +31,6 @@ OURS = {
     "airflow_provider_pipes.lazy",
     "airflow_provider_pipes.version",
 }
-PIPELINE = """
-    from airflow_provider_pipes import pipeline, step
-
-    @step
-    def load() -> list[int]:
-        return [1, 2, 3]
-
-    @step
-    def total(numbers: list[int], extra: int) -> int:
-        if extra < 0:
-            raise ValueError(f"negative: {extra}")
-        return sum(numbers) + extra
-
-    @pipeline
-    def sums(extra: int = 0):
-        total(load(), extra)
-"""
 
 
 def measured() -> tuple[float, set[str]]:
@@ -93,7 +77,7 @@ def test_every_fixture_is_documented(pytester: pytest.Pytester) -> None:
 
 
 def test_a_users_tests_pass_and_their_failures_can_be_read(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(sums=PIPELINE)
+    pytester.makepyfile(sums=SUMS)
     pytester.makepyfile(
         """
         from pathlib import Path
@@ -193,7 +177,7 @@ def test_a_running_airflow_serves_tests_and_is_stopped_however_they_end(
 ) -> None:
     monkeypatch.setenv("THE_END", end)
     pytester.makefile(".toml", pipes="")
-    pytester.makepyfile(sums=PIPELINE)
+    pytester.makepyfile(sums=SUMS)
     pytester.makepyfile(test_airflow=AIRFLOW)
     if end == "SIGINT":
         result, outcomes = run_tests(pytester)

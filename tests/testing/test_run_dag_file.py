@@ -10,26 +10,10 @@ import pytest
 
 from airflow_provider_pipes.testing import TemporaryProject, run_dag_file
 from airflow_provider_pipes.testing.dag_files import migrated_database, new_home
+from tests.testing.sums import SUMS
 
 pytestmark = pytest.mark.airflow
 
-PIPELINE = """
-    from airflow_provider_pipes import pipeline, step
-
-    @step
-    def load() -> list[int]:
-        return [1, 2, 3]
-
-    @step
-    def total(numbers: list[int], extra: int) -> int:
-        if extra < 0:
-            raise ValueError(f"negative: {extra}")
-        return sum(numbers) + extra
-
-    @pipeline
-    def sums(extra: int = 0):
-        total(load(), extra)
-"""
 TWO = """
     from airflow.sdk import DAG, task
     from beside import ANSWER
@@ -48,7 +32,7 @@ TWO = """
 @pytest.fixture(scope="module")
 def dag_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = TemporaryProject(tmp_path_factory.mktemp("project"))
-    project.write("sums.py", PIPELINE)
+    project.write("sums.py", SUMS)
     command = [sys.executable, "-m", "airflow_provider_pipes.cli.main", "deploy", "sums.py"]
     subprocess.run([*command, "--dags-folder", "dags"], cwd=project.root, check=True, capture_output=True)
     return project.root / "dags" / "sums.py"

@@ -162,10 +162,11 @@ def test_what_is_wrong_before_the_run_is_raised() -> None:
 def test_a_pipeline_is_named_as_on_the_command_line_and_the_import_path_is_kept(tmp_path: Path) -> None:
     project = TemporaryProject(tmp_path / "project")
     project.write(
-        "work/steps.py", "from airflow_provider_pipes import step\n\n@step\ndef one() -> int:\n    return 1\n"
+        "flows/steps.py",
+        "from airflow_provider_pipes import step\n\n@step\ndef one() -> int:\n    return 1\n",
     )
     project.write(
-        "work/pipes_of_mine.py",
+        "flows/pipes_of_mine.py",
         """
         from steps import one
         from airflow_provider_pipes import pipeline
@@ -177,8 +178,8 @@ def test_a_pipeline_is_named_as_on_the_command_line_and_the_import_path_is_kept(
     )
     before = list(sys.path)
     try:
-        assert run_pipeline(project.root / "work" / "pipes_of_mine.py").value("one") == 1
-        assert run_pipeline(f"{project.root}/work/pipes_of_mine.py:p").value("one") == 1
+        assert run_pipeline(project.root / "flows" / "pipes_of_mine.py").value("one") == 1
+        assert run_pipeline(f"{project.root}/flows/pipes_of_mine.py:p").value("one") == 1
     finally:
         project.forget_modules()
     assert sys.path == before

@@ -1,4 +1,4 @@
-"""The DAG file of a deployment: static, readable, the same bytes wherever it is rendered (DESIGN 6)."""
+"""The DAG file of a deployment: static, readable, the same bytes wherever it is rendered."""
 
 from __future__ import annotations
 
