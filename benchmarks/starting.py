@@ -101,7 +101,7 @@ class _StartedStep:
         command = [sys.executable, "-m", "airflow_provider_pipes.entrypoints.entrypoint"]
         command += [
             "--entrypoint_config_source",
-            BaseStepOperator.entrypoint_config_class,
+            str(BaseStepOperator.entrypoint_config_class),
             "--step_name",
             "now",
         ]

@@ -104,7 +104,7 @@ class _StartedStep:
         launch = StepLaunch(self.storage, self.plan.step("now"), new_run_name("starting"), token)
         launch.prepare({}, {})
         command = [self.peer.environment.python, "-m", "airflow_provider_pipes.entrypoints.entrypoint"]
-        command += ["--entrypoint_config_source", BaseStepOperator.entrypoint_config_class]
+        command += ["--entrypoint_config_source", str(BaseStepOperator.entrypoint_config_class)]
         command += ["--step_name", "now"]
         command += ["--execution_info_path", self.storage.full_uri(launch.execution_info_path)]
         with tempfile.TemporaryDirectory(dir=self.project) as cache:
