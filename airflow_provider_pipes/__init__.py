@@ -15,9 +15,15 @@ if TYPE_CHECKING:
     from airflow_provider_pipes.authoring.pipeline import Pipeline, pipeline
     from airflow_provider_pipes.authoring.step import Step, step
     from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, SkipStep
-    from airflow_provider_pipes.models.settings import DockerSettings, ResourceSettings, Schedule
+    from airflow_provider_pipes.models.settings import (
+        AirflowSettings,
+        DockerSettings,
+        ResourceSettings,
+        Schedule,
+    )
 
 __all__ = [
+    "AirflowSettings",
     "DockerSettings",
     "FailWithoutRetry",
     "Pipeline",
@@ -34,6 +40,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "AirflowSettings": "models.settings",
     "DockerSettings": "models.settings",
     "FailWithoutRetry": "errors",
     "Pipeline": "authoring.pipeline",

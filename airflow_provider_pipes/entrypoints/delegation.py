@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -36,40 +37,79 @@ class StepLauncher(Protocol):
         """Run a job that executes the command, and return when it is done."""
 
 
+@dataclass(frozen=True)
+class Delegation:
+    """A prepared step that something else runs, and how that ended.
+
+    The store decides: a job that left a manifest succeeded, and one that left a failure failed as
+    it says there, whatever its engine says of it. Where it left neither, the failure is written here.
+
+    Attributes:
+        launch: The prepared step.
+        whose: What runs it, as messages name it: "step operator 'gpu'".
+        started: When it was handed over, in seconds since the epoch.
+        known: Numbers of the failures that were there before.
+    """
+
+    launch: StepLaunch
+    whose: str
+    started: float
+    known: frozenset[int]
+
+    @classmethod
+    def begin(cls, launch: StepLaunch, whose: str) -> Delegation:
+        """Note what is there before the step is handed over."""
+        return cls(launch, whose, time.time(), frozenset(launch.tried.failure_numbers()))
+
+    def interrupted(self, interruption: BaseException) -> None:
+        """Write down what ended the wait for the job, unless the job told it itself."""
+        if self.launch.tried.last_failure(self.known) is None:
+            self.launch.tried.record_failure(interruption, self.started)
+
+    def result(self, noticed: Exception | None = None) -> Manifest:
+        """Return the manifest that the job left.
+
+        Args:
+            noticed: What went wrong, as far as who waited for the job could tell.
+
+        Raises:
+            StepOperatorError: the job ended without a result.
+            SkipStep: the step asked for it.
+            FailWithoutRetry: the step asked for it.
+        """
+        manifest = self.launch.finished()
+        if manifest is not None:
+            return manifest
+        told = self.launch.tried.last_failure(self.known)
+        ending = _ending(self, told, noticed)
+        if told is None:
+            self.launch.tried.record_failure(ending, self.started)
+        if ending is noticed:
+            raise ending
+        # Where the step itself said how it ends, how its end was noticed is no cause.
+        raise ending from (None if isinstance(ending, StepControl) else noticed)
+
+
 def run_by_step_operator(
     launch: StepLaunch, step_operator: StepLauncher, store_connection_id: str | None = None
 ) -> Manifest:
     """Let a step operator run a prepared step, and return the manifest that its job left.
-
-    The store decides: a job that left a manifest succeeded, and one that left a failure failed as
-    it says there, whatever ``launch`` made of it. Where it left neither, the failure is written here.
 
     Raises:
         StepOperatorError: the job ended without a result.
         SkipStep: the step asked for it.
         FailWithoutRetry: the step asked for it.
     """
-    started, known = time.time(), launch.tried.failure_numbers()
+    delegation = Delegation.begin(launch, _whose(step_operator))
     noticed: Exception | None = None
     try:
         _launch(launch, step_operator, store_connection_id)
     except Exception as error:
         noticed = error
     except BaseException as interruption:
-        if launch.tried.last_failure(known) is None:
-            launch.tried.record_failure(interruption, started)
+        delegation.interrupted(interruption)
         raise
-    manifest = launch.finished()
-    if manifest is not None:
-        return manifest
-    told = launch.tried.last_failure(known)
-    ending = _ending(launch, step_operator, told, noticed)
-    if told is None:
-        launch.tried.record_failure(ending, started)
-    if ending is noticed:
-        raise ending
-    # Where the step itself said how it ends, how ``launch`` learned of it is no cause.
-    raise ending from (None if isinstance(ending, StepControl) else noticed)
+    return delegation.result(noticed)
 
 
 def _launch(launch: StepLaunch, step_operator: StepLauncher, store_connection_id: str | None) -> None:
@@ -100,9 +140,7 @@ def _whose(step_operator: StepLauncher) -> str:
     return f"step operator {step_operator.name!r}"
 
 
-def _ending(
-    launch: StepLaunch, step_operator: StepLauncher, told: Failure | None, error: Exception | None
-) -> Exception:
+def _ending(delegation: Delegation, told: Failure | None, error: Exception | None) -> Exception:
     """Return how a step without a result ended.
 
     As far as the job wrote it down or its exit code says so: a ``launch`` as simple as
@@ -118,25 +156,27 @@ def _ending(
     if asked_for is not None:
         return asked_for
     if isinstance(error, PipesError):
-        return error  # a step operator that tells in its own words what happened
-    step = f"step {launch.plan.name!r}"
+        return error  # who ran it tells in its own words what happened
     if told is not None:
         said = f"{told.type}: {told.message}" if told.message else told.type
-        return StepOperatorError(f"{step}, run by {_whose(step_operator)}, raised {said}")
-    return _no_result(launch, step_operator) if error is None else _raised(step_operator, error)
+        return StepOperatorError(
+            f"step {delegation.launch.plan.name!r}, run by {delegation.whose}, raised {said}"
+        )
+    return _no_result(delegation) if error is None else _raised(delegation, error)
 
 
-def _raised(step_operator: StepLauncher, error: Exception) -> StepOperatorError:
-    told = error_of_class(StepOperatorError, _whose(step_operator), error, "launch")
+def _raised(delegation: Delegation, error: Exception) -> StepOperatorError:
+    told = error_of_class(StepOperatorError, delegation.whose, error, "launch")
     told.job_exit_code = job_exit_code(error)
     return told
 
 
-def _no_result(launch: StepLaunch, step_operator: StepLauncher) -> StepOperatorError:
+def _no_result(delegation: Delegation) -> StepOperatorError:
+    launch = delegation.launch
     return StepOperatorError(
-        f"step {launch.plan.name!r}: step operator {step_operator.name!r} ended without an error, and "
-        f"the step left no result at {launch.storage.full_uri(launch.prefix)}; does `launch` wait for its "
-        "job, and does the job reach the artifact store?"
+        f"step {launch.plan.name!r}: {delegation.whose} ended without an error, and the step left no result "
+        f"at {launch.storage.full_uri(launch.prefix)}; does it wait for its job, and does the job reach the "
+        "artifact store?"
     )
 
 
@@ -171,18 +211,25 @@ def entrypoint_command(
         StepOperatorError: the step operator's entrypoint configuration is none, or raised.
     """
     configuration = _entrypoint_configuration(step_operator)
-    values = {
-        "step_name": launch.plan.name,
-        "execution_info_path": launch.storage.full_uri(launch.execution_info_path),
-        "store_connection_id": store_connection_id,
-    }
     try:
-        return [*configuration.get_entrypoint_command(), *configuration.get_entrypoint_arguments(**values)]
+        return step_command(configuration, launch, store_connection_id)
     except PipesError:
         raise
     except Exception as error:
         whose = f"{_whose(step_operator)}: {configuration.__qualname__}"
         raise error_of_class(StepOperatorError, whose, error, "get_entrypoint_arguments") from error
+
+
+def step_command(
+    configuration: type[BaseEntrypointConfiguration], launch: StepLaunch, store_connection_id: str | None
+) -> list[str]:
+    """Return the command by which an entrypoint configuration runs a prepared step."""
+    values = {
+        "step_name": launch.plan.name,
+        "execution_info_path": launch.storage.full_uri(launch.execution_info_path),
+        "store_connection_id": store_connection_id,
+    }
+    return [*configuration.get_entrypoint_command(), *configuration.get_entrypoint_arguments(**values)]
 
 
 def _entrypoint_configuration(step_operator: StepLauncher) -> type[BaseEntrypointConfiguration]:

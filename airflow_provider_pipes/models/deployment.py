@@ -103,6 +103,10 @@ class StepSpec(_Spec):
         code_hash: SHA-256 over the step's code closure.
         cache: Whether a result of the same code and inputs may be reused.
         returns_tuple: Whether the function returns its outputs as a tuple, even if of one.
+        orchestrator_settings: What the step or its pipeline says to the orchestrator, over its config.
+        image: Reference of the image that it runs in, by digest where it was pushed; None where it
+            needs none.
+        image_build: Hash of what built the image; None where it was not built here.
     """
 
     name: str
@@ -118,6 +122,9 @@ class StepSpec(_Spec):
     resource_settings: ResourceSettings = ResourceSettings()
     docker_settings: DockerSettings = DockerSettings()
     step_operator: str | None = None
+    orchestrator_settings: JsonObject = Field(default_factory=dict)
+    image: str | None = None
+    image_build: str | None = None
 
 
 class PipelineConfig(_Spec):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -64,10 +64,55 @@ class DockerSettings(Settings):
 
     Attributes:
         parent_image: Image to start from.
-        requirements: Requirement specifiers, as in a requirements file; part of the cache key.
+        dockerfile: Dockerfile of the parent image, relative to the project; built first, in place of
+            ``parent_image``.
+        build_context: Folder that the Dockerfile copies from, relative to the project.
+        requirements: Requirement specifiers, as in a requirements file; the path of such a file,
+            relative to the project; or "lock" for the project's lock. Part of the cache key.
+        apt_packages: Debian packages to install.
+        environment: Variables of the step's process; plain values, never secret ones.
+        secrets: For a variable's name, where its value is, as "airflow-connection:ID.password";
+            resolved on the worker when the step starts.
+        build_options: Further arguments of the image builder.
+        platform: Platform of the image, as "linux/amd64".
+        user: User that the container runs as; by default one without privileges.
+        python_package_installer: What installs the requirements.
+        copy_code: Whether the code is part of the image, instead of fetched from the artifact store.
+        target_repository: Repository of the image in the container registry.
+        skip_build: Whether ``image`` is used as it is.
+        image: An image that has all that the step needs, with ``skip_build``.
     """
 
-    parent_image: str | None = None
+    parent_image: Annotated[str, Field(min_length=1)] | None = None
+    dockerfile: Annotated[str, Field(min_length=1)] | None = None
+    build_context: Annotated[str, Field(min_length=1)] | None = None
+    requirements: tuple[str, ...] | str = ()
+    apt_packages: tuple[str, ...] = ()
+    environment: dict[str, str] = Field(default_factory=dict)
+    secrets: dict[str, str] = Field(default_factory=dict)
+    build_options: dict[str, Any] = Field(default_factory=dict)
+    platform: str | None = None
+    user: str | None = None
+    python_package_installer: Literal["uv", "pip"] = "uv"
+    copy_code: bool = False
+    target_repository: str | None = None
+    skip_build: bool = False
+    image: Annotated[str, Field(min_length=1)] | None = None
+
+
+class AirflowSettings(Settings):
+    """How the airflow orchestrator runs a step: settings "orchestrator.airflow" of a pipeline or a step.
+
+    Attributes:
+        operator: "python", "docker", "kubernetes", or an operator that the orchestrator's config names.
+        operator_args: Arguments of the Airflow operator; they go with ``operator``.
+        python: Interpreter that runs the step in python mode, in place of the worker's own.
+        requirements: Requirement specifiers of an environment for the step in python mode.
+    """
+
+    operator: Annotated[str, Field(min_length=1)] | None = None
+    operator_args: dict[str, Any] = Field(default_factory=dict)
+    python: Annotated[str, Field(min_length=1)] | None = None
     requirements: tuple[str, ...] = ()
 
 

@@ -20,6 +20,17 @@ from airflow_provider_pipes.models.paths import deployment_path
 if TYPE_CHECKING:
     from airflow_provider_pipes.artifacts.storage import Storage
 
+# Of the docker settings; how an image is built, where it is kept and who runs it changes no result.
+_DECIDING = (
+    "parent_image",
+    "dockerfile",
+    "requirements",
+    "apt_packages",
+    "environment",
+    "platform",
+    "image",
+)
+
 
 @dataclass(frozen=True)
 class OutputPlan:
@@ -78,8 +89,38 @@ class StepPlan:
 
     @property
     def environment(self) -> Mapping[str, Any]:
-        """The docker settings: what beside code and inputs decides a result."""
-        return dict(self.values.get("docker_settings", {}))
+        """What beside code and inputs decides a result: of the settings, and of the image if it was built."""
+        docker: Mapping[str, Any] = self.values.get("docker_settings", {})
+        found = {name: docker[name] for name in _DECIDING if name in docker}
+        if "dockerfile" in found:
+            found["dockerfile"] = self.values.get("image_build")
+        python: Mapping[str, Any] = self.values.get("orchestrator_settings", {})
+        return found | {f"python_{name}": python[name] for name in ("python", "requirements") if name in python}
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Plain variables for the step's process."""
+        return dict(self.values.get("docker_settings", {}).get("environment", {}))
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """For a variable of the step's process, where its secret value is."""
+        return dict(self.values.get("docker_settings", {}).get("secrets", {}))
+
+    @property
+    def user(self) -> str | None:
+        """The user that its container runs as, where one was chosen."""
+        return self.values.get("docker_settings", {}).get("user")
+
+    @property
+    def orchestrator_settings(self) -> Mapping[str, Any]:
+        """What was said to the orchestrator about this step."""
+        return dict(self.values.get("orchestrator_settings", {}))
+
+    @property
+    def image(self) -> str | None:
+        """Reference of its image, if it has one."""
+        return self.values.get("image")
 
     @property
     def resources(self) -> dict[str, Any]:

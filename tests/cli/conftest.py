@@ -57,7 +57,9 @@ class Project:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("PIPES_", "AIRFLOW"))
         }
-        return {**kept, "PIPES_CACHE_DIR": str(self._cache), "COLUMNS": "200", **(more or {})}
+        # A module that a test changes within a second, to one as long, would come back from its .pyc.
+        fixed = {"PIPES_CACHE_DIR": str(self._cache), "COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**kept, **fixed, **(more or {})}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "airflow_provider_pipes.cli.main", *arguments]

@@ -1,0 +1,84 @@
+# The base image of containers and pods: the Python that runs the tests, pip, a shell, and the libraries they need.
+# There is no registry to pull one from, and this one takes two seconds.
+# shellcheck shell=bash disable=SC2154
+
+base_archive=
+base_image=
+
+# Find the interpreter (PYTHON=…), name its image, and make its archive unless the cache has it.
+# Sets base_image (NAME:TAG) and base_archive (what `docker load` and `ctr images import` take).
+make_base_image() {
+    local python prefix version key
+    python=${PYTHON:-$(PATH=$caller_path command -v python3)} || fail "no python3 on PATH; name one: PYTHON=/path/to/python $0 up"
+    { read -r prefix && read -r version; } < <("$python" -c 'import sys; print(sys.base_prefix); print("%d.%d" % sys.version_info[:2])') ||
+        fail "PYTHON=$python does not run"
+    base_image=pipes.local/python:$version
+    key=$({ cat "$here/base_image.bash" "$here/image_archive.py" && "$python" -VV && echo "$prefix" &&
+        cat /etc/ssl/certs/ca-certificates.crt; } | sha256sum | cut -c1-16)
+    base_archive=$engines/builds/python-$version-$key.tar
+    [ ! -e "$base_archive" ] || return 0
+    install_packages busybox-static binutils ca-certificates
+    say "making $base_image of $prefix"
+    mkdir -p "$engines/builds"
+    local root
+    root=$(mktemp -d "$engines/base.XXXXXX")
+    # In a subshell, whose trap leaves nothing of a failure half-way; not in a condition, where `set -e` has no effect.
+    (
+        trap 'rm -rf "$root"' EXIT
+        lay_out_system
+        lay_out_python "$prefix" "$version"
+        "$prefix/bin/python$version" -I "$here/image_archive.py" "$root" "$base_archive.$$" "$base_image"
+    )
+    mv "$base_archive.$$" "$base_archive"
+}
+
+lay_out_system() {
+    local folder
+    mkdir -p "$root"/usr/{bin,sbin,lib,lib64,local} "$root"/{etc/ssl/certs,tmp,root,home,var,proc,sys,dev,run}
+    for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$root/$folder"; done
+    chmod 755 "$root"
+    chmod 1777 "$root/tmp"
+    cp /bin/busybox /bin/bash "$root/usr/bin/"
+    chroot "$root" /usr/bin/busybox --install -s /usr/bin
+    copy_libraries /bin/bash
+    cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+    echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
+    printf 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/tmp:/bin/sh\n' >"$root/etc/passwd"
+    printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
+}
+
+# Debian's own Python stays in /usr, since its packages go elsewhere when it is moved; any other goes to /usr/local.
+lay_out_python() {
+    local prefix=$1 name=python$2 target=usr/local library
+    [ "$prefix" != /usr ] || target=usr
+    mkdir -p "$root/$target"/{bin,lib}
+    cp "$prefix/bin/$name" "$root/$target/bin/"
+    ln -s "$name" "$root/$target/bin/python3"
+    ln -s "$name" "$root/$target/bin/python"
+    tar -C "$prefix/lib" -cf - --exclude=__pycache__ --exclude="$name"/{test,idlelib,tkinter,turtledemo,lib2to3} \
+        --exclude="$name/config-*" --exclude="$name"/{site,dist}-packages --exclude='_tkinter*' \
+        --exclude=EXTERNALLY-MANAGED "$name" | tar -C "$root/$target/lib" -xf -
+    for library in "$prefix"/lib/lib"$name"*.so.1.0; do
+        [ -e "$library" ] || continue
+        cp "$library" "$root/$target/lib/"
+        # The interpreter may look for it at the absolute path it was built for.
+        mkdir -p "$root$prefix/lib"
+        [ -e "$root$library" ] || ln -s "/$target/lib/${library##*/}" "$root$library"
+    done
+    find "$root/$target" -name '*.so*' -type f -exec strip --strip-unneeded {} +
+    copy_libraries "$prefix/bin/$name" "$prefix/lib/$name"/lib-dynload/*.so
+    if [ -d /usr/share/python-wheels ]; then
+        mkdir -p "$root/usr/share"
+        cp -r /usr/share/python-wheels "$root/usr/share/"
+    fi
+    # The devices are not there yet, and ensurepip wants random numbers and a null only.
+    chroot "$root" /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PIP_ROOT_USER_ACTION=ignore \
+        "/$target/bin/$name" -m ensurepip --default-pip >"$engines/base.log" 2>&1 ||
+        fail "$prefix/bin/$name cannot install pip into the image; without ensurepip, apt-get install python3-venv ($engines/base.log)"
+}
+
+# Copy the shared libraries of programs, from where the loader finds them to the same place.
+copy_libraries() {
+    { ldd "$@" 2>/dev/null || true; } | awk '$3 ~ /^\// { print $3 } $1 ~ /^\/lib/ { print $1 }' | sort -u |
+        { grep -v -F "$prefix/lib/libpython" || true; } | xargs -r cp --parents -L -n -t "$root"
+}
