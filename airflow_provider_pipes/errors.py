@@ -25,6 +25,8 @@ The command line prints the message alone and exits with the class's ``exit_code
     │   └── IntegrityError          content that does not match its SHA-256
     ├── StoreUnreachableError       the artifact store did not answer
     ├── StepOperatorError           a step operator that is missing or failed to launch
+    ├── ContainerError              a container or pod that could not start, or ended without a result
+    ├── ImageError                  an image that can't be built, pushed or found
     ├── StepFailedError             the user's function raised
     └── LocalAirflowError           `pipes up` and `pipes down`
 
@@ -182,6 +184,16 @@ class StepOperatorError(PipesError):
 
     exit_code = 14
     job_exit_code: int | None = None
+
+
+class ContainerError(StepOperatorError):
+    """A container or pod could not be started, was ended, or left no result."""
+
+
+class ImageError(PipesError):
+    """An image can't be built, pushed or found."""
+
+    exit_code = 16
 
 
 class StepFailedError(PipesError):

@@ -88,6 +88,12 @@ class AirflowLaunch:
         return False
 
     @cached_property
+    def step_run_id(self) -> str:
+        """The same for all tokens of the step run: what was cleared and what took its place share it."""
+        instance: Any = self.context["ti"]
+        return content_hash([self.record.nonce, self.task.step_name, instance.map_index])[:20]
+
+    @cached_property
     def step_launch(self) -> StepLaunch:
         """The launch, where there is one to run."""
         if self.launch is None:

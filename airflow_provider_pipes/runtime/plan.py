@@ -94,8 +94,10 @@ class StepPlan:
         found = {name: docker[name] for name in _DECIDING if name in docker}
         if "dockerfile" in found:
             found["dockerfile"] = self.values.get("image_build")
-        python: Mapping[str, Any] = self.values.get("orchestrator_settings", {})
-        return found | {f"python_{name}": python[name] for name in ("python", "requirements") if name in python}
+        chosen = self.orchestrator_settings
+        return found | {
+            f"python_{name}": chosen[name] for name in ("python", "requirements") if name in chosen
+        }
 
     @property
     def variables(self) -> Mapping[str, str]:

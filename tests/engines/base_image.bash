@@ -4,20 +4,22 @@
 
 base_archive=
 base_image=
+base_python=
 
 # Find the interpreter (PYTHON=…), name its image, and make its archive unless the cache has it.
-# Sets base_image (NAME:TAG) and base_archive (what `docker load` and `ctr images import` take).
+# Sets base_python (the interpreter), base_image (NAME:TAG) and base_archive (what `docker load` and `ctr images import` take).
 make_base_image() {
     local python prefix version key
     python=${PYTHON:-$(PATH=$caller_path command -v python3)} || fail "no python3 on PATH; name one: PYTHON=/path/to/python $0 up"
     { read -r prefix && read -r version; } < <("$python" -c 'import sys; print(sys.base_prefix); print("%d.%d" % sys.version_info[:2])') ||
         fail "PYTHON=$python does not run"
     base_image=pipes.local/python:$version
+    base_python=$prefix/bin/python$version
     key=$({ cat "$here/base_image.bash" "$here/image_archive.py" && "$python" -VV && echo "$prefix" &&
         cat /etc/ssl/certs/ca-certificates.crt; } | sha256sum | cut -c1-16)
     base_archive=$engines/builds/python-$version-$key.tar
     [ ! -e "$base_archive" ] || return 0
-    install_packages busybox-static binutils ca-certificates
+    install_packages busybox-static binutils procps ca-certificates
     say "making $base_image of $prefix"
     mkdir -p "$engines/builds"
     local root
@@ -27,7 +29,7 @@ make_base_image() {
         trap 'rm -rf "$root"' EXIT
         lay_out_system
         lay_out_python "$prefix" "$version"
-        "$prefix/bin/python$version" -I "$here/image_archive.py" "$root" "$base_archive.$$" "$base_image"
+        "$base_python" -I "$here/image_archive.py" "$root" "$base_archive.$$" "$base_image"
     )
     mv "$base_archive.$$" "$base_archive"
 }
@@ -40,7 +42,9 @@ lay_out_system() {
     chmod 1777 "$root/tmp"
     cp /bin/busybox /bin/bash "$root/usr/bin/"
     chroot "$root" /usr/bin/busybox --install -s /usr/bin
-    copy_libraries /bin/bash
+    # Not busybox's: it has no pgrep, with which the provider's sidecar is stopped.
+    cp --remove-destination /usr/bin/{ps,pgrep,pkill} "$root/usr/bin/"
+    copy_libraries /bin/bash /usr/bin/ps /usr/bin/pgrep
     cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
     echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
     printf 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/tmp:/bin/sh\n' >"$root/etc/passwd"
@@ -75,6 +79,8 @@ lay_out_python() {
     chroot "$root" /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PIP_ROOT_USER_ACTION=ignore \
         "/$target/bin/$name" -m ensurepip --default-pip >"$engines/base.log" 2>&1 ||
         fail "$prefix/bin/$name cannot install pip into the image; without ensurepip, apt-get install python3-venv ($engines/base.log)"
+    # Once here, not at each start of a container; the times of the files are none, so none are checked.
+    chroot "$root" "/$target/bin/$name" -m compileall -q -j 0 --invalidation-mode unchecked-hash "/$target/lib/$name"
 }
 
 # Copy the shared libraries of programs, from where the loader finds them to the same place.
