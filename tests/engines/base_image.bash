@@ -2,6 +2,7 @@
 # There is no registry to pull one from, and this one takes two seconds.
 # shellcheck shell=bash disable=SC2154
 
+base_image_packages=(busybox-static binutils procps ca-certificates)
 base_archive=
 base_image=
 base_python=
@@ -19,9 +20,10 @@ make_base_image() {
         cat /etc/ssl/certs/ca-certificates.crt; } | sha256sum | cut -c1-16)
     base_archive=$engines/builds/python-$version-$key.tar
     [ ! -e "$base_archive" ] || return 0
-    install_packages busybox-static binutils procps ca-certificates
+    install_packages "${base_image_packages[@]}"
     say "making $base_image of $prefix"
     mkdir -p "$engines/builds"
+    find "$engines/builds" -name 'python-*.tar' -mtime +7 -delete
     local root
     root=$(mktemp -d "$engines/base.XXXXXX")
     # In a subshell, whose trap leaves nothing of a failure half-way; not in a condition, where `set -e` has no effect.
@@ -43,8 +45,8 @@ lay_out_system() {
     cp /bin/busybox /bin/bash "$root/usr/bin/"
     chroot "$root" /usr/bin/busybox --install -s /usr/bin
     # Not busybox's: it has no pgrep, with which the provider's sidecar is stopped.
-    cp --remove-destination /usr/bin/{ps,pgrep,pkill} "$root/usr/bin/"
-    copy_libraries /bin/bash /usr/bin/ps /usr/bin/pgrep
+    cp --remove-destination /usr/bin/{pgrep,pkill} "$root/usr/bin/"
+    copy_libraries /bin/bash /usr/bin/pgrep
     cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
     echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
     printf 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/tmp:/bin/sh\n' >"$root/etc/passwd"
@@ -80,7 +82,7 @@ lay_out_python() {
         "/$target/bin/$name" -m ensurepip --default-pip >"$engines/base.log" 2>&1 ||
         fail "$prefix/bin/$name cannot install pip into the image; without ensurepip, apt-get install python3-venv ($engines/base.log)"
     # Once here, not at each start of a container; the times of the files are none, so none are checked.
-    chroot "$root" "/$target/bin/$name" -m compileall -q -j 0 --invalidation-mode unchecked-hash "/$target/lib/$name"
+    chroot "$root" "/$target/bin/$name" -m compileall -q --invalidation-mode unchecked-hash "/$target/lib/$name"
 }
 
 # Copy the shared libraries of programs, from where the loader finds them to the same place.

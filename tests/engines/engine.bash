@@ -61,6 +61,11 @@ wait_for() {
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
+are_installed() {
+    local package
+    for package in "$@"; do is_installed "$package" || return 1; done
+}
+
 install_packages() {
     local package missing=() log=$engines/$engine.apt.log
     for package in "$@"; do is_installed "$package" || missing+=("$package"); done
@@ -134,6 +139,22 @@ halt() {
 }
 
 # --- What a dead engine may leave in the kernel
+
+# Both Docker and Kubernetes need the machine to forward packets; the last of them puts back what was there.
+enable_forwarding() {
+    local saved=$engines/ip_forward
+    [ -s "$saved" ] || sysctl -n net.ipv4.ip_forward >"$saved"
+    sysctl -qw net.ipv4.ip_forward=1
+}
+
+restore_forwarding() {
+    local saved=$engines/ip_forward other
+    for other in docker kubernetes; do
+        [ "$other" = "$engine" ] || [ ! -d "$engines/$other" ] || return 0
+    done
+    [ ! -s "$saved" ] || sysctl -qw "net.ipv4.ip_forward=$(cat "$saved")"
+    rm -f "$saved"
+}
 
 # Unmount all below a folder, the innermost first.
 unmount_below() {
