@@ -10,10 +10,10 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONWARNI
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format lock bench bench-peers docs clean
+.PHONY: help demo test test-engines engines lint format lock bench bench-peers docs clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: ## Compile the example pipeline to a DAG file, run it on a real Airflow, show the results
 	@$(ENVIRONMENT) demo
@@ -22,6 +22,13 @@ demo: ## Compile the example pipeline to a DAG file, run it on a real Airflow, s
 test: ## Run the tests (ARGS="-k cache" runs some of them)
 	@$(ENVIRONMENT) test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+engines: ## Start Docker, an image registry and Kubernetes for the tests (as root on Debian; minutes the first time)
+	@$(ENVIRONMENT) test
+	@for engine in docker registry kubernetes; do PYTHON=$(BIN)/python tests/engines/$$engine up || exit 1; done
+
+test-engines: engines ## Run the tests of steps in containers, all of them, on engines of this project's own
+	@PIPES_REQUIRE_ENGINES=1 $(BIN)/python -m pytest -n 3 --dist loadgroup tests/engines $(ARGS)
 
 lint: ## Check style, types and the direction of imports
 	@$(ENVIRONMENT) test

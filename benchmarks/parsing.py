@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,45 +19,111 @@ _PACE = {
     "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
 }
 _HAND_WRITTEN = """\
-from airflow.providers.standard.operators.python import PythonOperator
+{imports}
 from airflow.sdk import DAG, Param
 
-
-def do_nothing():
-    return None
-
-
+{before}
 with DAG(
     dag_id="{dag_id}",
     schedule=None,
     params={{"x": Param(1, type="integer", maximum=9223372036854775807, minimum=-9223372036854775808)}},
 ):
 """
+_FUNCTION = """
+def do_nothing():
+    return None
+
+"""
+_IMAGE = "python:3.12-slim"
+# Only parsed here, so the image may be one that nobody has.
+_STACK = """\
+[orchestrators.airflow]
+flavor = "airflow"
+operator = "{operator}"
+store_volume = {{ hostPath = {{ path = "/artifacts" }} }}
+
+[settings.docker]
+skip_build = true
+image = "{image}"
+"""
+
+
+@dataclass(frozen=True)
+class HandWritten:
+    """How a person writes a task of one kind.
+
+    Attributes:
+        arguments: Of the operator, beside the task's id.
+        before: What stands above the DAG.
+    """
+
+    module: str
+    operator: str
+    arguments: str
+    before: str
+
+    @property
+    def imports(self) -> str:
+        """The line that imports the operator."""
+        return f"from {self.module} import {self.operator}"
+
+
+HAND_WRITTEN = {
+    "python": HandWritten(
+        "airflow.providers.standard.operators.python",
+        "PythonOperator",
+        "python_callable=do_nothing",
+        _FUNCTION,
+    ),
+    "docker": HandWritten(
+        "airflow.providers.docker.operators.docker",
+        "DockerOperator",
+        'image=IMAGE, command=["python", "-c", "pass"]',
+        f'IMAGE = "{_IMAGE}"\n',
+    ),
+    "kubernetes": HandWritten(
+        "airflow.providers.cncf.kubernetes.operators.pod",
+        "KubernetesPodOperator",
+        'image=IMAGE, cmds=["python", "-c", "pass"]',
+        f'IMAGE = "{_IMAGE}"\n',
+    ),
+}
 
 
 def parsing(folder: Path, runs: int) -> Iterator[Row]:
-    """At most 1.10 times the file with the stock operator, at 10, 100 and 1,000 tasks.
+    """At most 1.10 times the file with the stock operator, at 10, 100 and 1,000 tasks of each kind.
 
     Each file is in a folder of its own, with a processor of its own: another file in the folder would
     have its imports done for both.
     """
     ready = AirflowHome(folder / "ready")
-    for tasks in (10, 100, 1_000):
-        ours, stock = (AirflowHome(folder / f"{name}_{tasks}", ready) for name in ("ours", "stock"))
-        file = write_pipeline(folder / "project", tasks)
-        spent([*PIPES, "deploy", file.name, "--dags-folder", str(ours.dags)], file.parent)
-        write_by_hand(stock.dags / f"chain_{tasks}.py", tasks)
-        with _processor(ours) as mine, _processor(stock) as theirs:
-            seconds, other = interleaved(runs, mine, theirs)
-        yield ratio_at_most(f"dag-processor, {tasks:,} tasks", seconds, other, 1.10, "s", "by hand")
+    for operator in HAND_WRITTEN:
+        for tasks in (10, 100, 1_000):
+            names = (f"{name}_{operator}_{tasks}" for name in ("ours", "stock"))
+            ours, stock = (AirflowHome(folder / name, ready) for name in names)
+            _deploy(folder / f"project_{operator}", tasks, operator, ours.dags)
+            write_by_hand(stock.dags / f"chain_{tasks}.py", tasks, operator)
+            with _processor(ours) as mine, _processor(stock) as theirs:
+                seconds, other = interleaved(runs, mine, theirs)
+            what = f"dag-processor, {tasks:,} {operator} tasks"
+            yield ratio_at_most(what, seconds, other, 1.10, "s", "by hand")
 
 
-def write_by_hand(path: Path, tasks: int) -> None:
+def _deploy(project: Path, tasks: int, operator: str, dags: Path) -> None:
+    file = write_pipeline(project, tasks)
+    if operator != "python":
+        (project / "pipes.toml").write_text(_STACK.format(operator=operator, image=_IMAGE))
+    spent([*PIPES, "deploy", file.name, "--dags-folder", str(dags)], file.parent)
+
+
+def write_by_hand(path: Path, tasks: int, operator: str = "python") -> None:
     """Write a DAG file as a person would, with as many stock tasks in a chain."""
+    kind = HAND_WRITTEN[operator]
     names = ["noop", *(f"noop_{n}" for n in range(2, tasks + 1))]
-    lines = [f'    {name} = PythonOperator(task_id="{name}", python_callable=do_nothing)' for name in names]
+    lines = [f'    {name} = {kind.operator}(task_id="{name}", {kind.arguments})' for name in names]
     edges = [f"    {one} >> {two}" for one, two in pairwise(names)]
-    path.write_text(_HAND_WRITTEN.format(dag_id=path.stem) + "\n".join([*lines, "", *edges, ""]))
+    head = _HAND_WRITTEN.format(dag_id=path.stem, imports=kind.imports, before=kind.before)
+    path.write_text(head + "\n".join([*lines, "", *edges, ""]))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Pack a folder as an image of one layer, in the form that ``docker load`` and ``ctr images import`` read.
 
-``image_archive.py FOLDER ARCHIVE NAME:TAG [KEY=VALUE ...]``; the keys are those of an image's ``config``, in JSON.
+``image_archive.py FOLDER ARCHIVE NAME:TAG [KEY=VALUE ...]``: keys of an image's ``config``, values in JSON.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ configure_kubelet() {
     cat >"$state/kubelet.yaml" <<YAML
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
-address: 127.0.0.1
+address: $host_address
 port: 10250
 healthzBindAddress: 127.0.0.1
 tlsCertFile: $pki/kubelet.crt

@@ -1,0 +1,376 @@
+"""Steps in pods that the triggerer waits for: a whole Airflow on PostgreSQL, on a real node."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.airflow.harness import AirflowHome, PostgresDatabase, wait_until
+from tests.airflow.running import RunningAirflow, run_airflow
+from tests.engines.docker_engine import DockerEngine
+from tests.engines.kubernetes_node import KubernetesNode
+from tests.engines.step_image import KubernetesProject, kubernetes_step_image
+from tests.postgres import postgres_server
+
+pytestmark = [pytest.mark.airflow, pytest.mark.postgres]
+
+# A triggerer that says nothing for this long is taken for dead.
+_HEALTH_SECONDS = 15
+_SETTINGS = {
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(_HEALTH_SECONDS),
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+}
+
+STEPS = """
+    import time
+
+    from notes import note
+
+    from airflow_provider_pipes import pipeline, step
+
+
+    @step
+    def quick(number: int) -> int:
+        print("said by the step: ä", number)
+        note("quick", number)
+        return number + 1
+
+
+    @step
+    def broken() -> None:
+        print("the last words")
+        raise ValueError("no such thing")
+
+
+    @step(cache=False)
+    def slow(seconds: int) -> int:
+        note("slow")
+        print("the slow step began")
+        time.sleep(seconds)
+        note("slow ended")
+        return seconds
+
+
+    @step(cache=False)
+    def greedy() -> None:
+        note("greedy")
+
+
+    @pipeline
+    def {prefix}_quick(number: int = 1) -> None:
+        quick(number)
+
+
+    @pipeline
+    def {prefix}_broken() -> None:
+        broken()
+
+
+    @pipeline
+    def {prefix}_slow(seconds: int = 300) -> None:
+        slow(seconds)
+
+
+    @pipeline
+    def {prefix}_greedy() -> None:
+        greedy()
+"""
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAirflow]:
+    with postgres_server() as server:
+        server.create_database("airflow")
+        folder = tmp_path_factory.mktemp("deferrable") / "airflow"
+        home = AirflowHome(folder, PostgresDatabase(server, "airflow"), _SETTINGS)
+        home.migrate()
+        with run_airflow(home) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def image(docker_engine: DockerEngine, kubernetes: KubernetesNode) -> str:
+    return kubernetes_step_image(docker_engine, kubernetes)
+
+
+class Flow:
+    """A pipeline of the project, deployed by itself, to be run and looked at."""
+
+    def __init__(self, steps: KubernetesProject, airflow: RunningAirflow, dag_id: str, task: str) -> None:
+        self.steps = steps
+        self.airflow = airflow
+        self.dag_id = dag_id
+        self.task = task
+        self.run_id = ""
+
+    def start(self, conf: dict[str, Any] | None = None) -> None:
+        self.airflow.api.unpause(self.dag_id)
+        self.run_id = self.airflow.trigger(self.dag_id, conf)
+
+    def wait_until_deferred(self) -> None:
+        self.airflow.api.wait_for_task(self.dag_id, self.run_id, self.task, ["deferred"], 90)
+
+    def end(self, state: str) -> None:
+        self.airflow.wait(self.dag_id, self.run_id, state, 120)
+
+    def log(self, try_number: int = 1) -> str:
+        return self.airflow.log(self.dag_id, self.run_id, self.task, try_number)
+
+    def run_slowly(self) -> Any:
+        """Start the slow step and return its pod once it is deferred and at work."""
+        self.start()
+        self.wait_until_deferred()
+        self.steps.wait_for_note("slow")
+        return self.steps.wait_for_running_pod()
+
+
+Deploy = Callable[..., Flow]
+
+
+@pytest.fixture
+def deploy(
+    tmp_path: Path,
+    airflow: RunningAirflow,
+    kubernetes: KubernetesNode,
+    image: str,
+    request: pytest.FixtureRequest,
+) -> Iterator[Deploy]:
+    prefix = request.node.name.removeprefix("test_")[:40]
+    steps = KubernetesProject.new(tmp_path / "project", airflow.home, kubernetes, image)
+    steps.project.write("steps.py", STEPS.replace("{prefix}", prefix))
+
+    def deployed(task: str, **arguments: Any) -> Flow:
+        steps.deploy(f"steps.py:{prefix}_{task}", deferrable=True, **arguments)
+        airflow.api.wait_for_dag(f"{prefix}_{task}")
+        return Flow(steps, airflow, f"{prefix}_{task}", task)
+
+    yield deployed
+    for pod in steps.pods():
+        kubernetes.client().delete_namespaced_pod(pod.metadata.name, steps.namespace, grace_period_seconds=0)
+
+
+def processes_of(home: AirflowHome, what: str) -> list[int]:
+    """Return the processes of an Airflow whose title or command has a word."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes()
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if f"AIRFLOW_HOME={home.path}".encode() in environment.split(b"\0") and what.encode() in command:
+            found.append(int(folder.name))
+    return found
+
+
+def signal_all(processes: list[int], number: int) -> None:
+    for process in processes:
+        os.kill(process, number)
+
+
+@contextmanager
+def another_triggerer(home: AirflowHome) -> Iterator[subprocess.Popen[bytes]]:
+    log = (home.path / f"triggerer-{time.monotonic_ns()}.log").open("w")
+    command = [sys.executable, "-m", "airflow", "triggerer", "--skip-serve-logs"]
+    with log, subprocess.Popen(command, env=home.env, stdout=log, stderr=log) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def test_a_deferred_step_succeeds_and_its_second_run_starts_no_pod(deploy: Deploy) -> None:
+    flow = deploy("quick")
+    flow.start()
+    flow.end("success")
+    log = flow.log()
+    assert "Waiting in the triggerer for pod" in log
+    assert "ended with exit code 0" in log  # Of the trigger.
+    assert log.count("said by the step: ä 1") == 1
+    created = flow.steps.created()
+    assert len(created) == 1
+    references = flow.airflow.api.xcom(flow.dag_id, flow.run_id, "quick")
+    assert references["output"]["sha256"]
+    flow.steps.wait_until_nothing_is_left(20)
+    flow.start()
+    flow.end("success")
+    assert "Cache hit" in flow.log()
+    assert flow.steps.created() == created
+    assert flow.steps.project.noted("quick") == [[1]]
+
+
+def test_what_the_step_raised_is_in_the_log_and_its_pod_is_gone(deploy: Deploy) -> None:
+    flow = deploy("broken")
+    flow.start()
+    flow.end("failed")
+    log = flow.log()
+    assert "the last words" in log
+    assert "ValueError: no such thing" in log
+    flow.steps.wait_until_nothing_is_left(30)
+
+
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_marking_the_task_ends_its_pod(deploy: Deploy, state: str) -> None:
+    flow = deploy("slow")
+    flow.run_slowly()
+    flow.airflow.api.set_task_state(flow.dag_id, flow.run_id, "slow", state)
+    flow.steps.wait_until_nothing_is_left(30)
+    assert not flow.steps.project.noted("slow ended")
+
+
+def test_deleting_the_run_ends_its_pod(deploy: Deploy) -> None:
+    flow = deploy("slow")
+    flow.run_slowly()
+    flow.airflow.api.request("DELETE", f"dags/{flow.dag_id}/dagRuns/{flow.run_id.replace('+', '%2B')}")
+    flow.steps.wait_until_nothing_is_left(30)
+
+
+def test_clearing_the_task_ends_its_pod_and_runs_the_step_again(deploy: Deploy) -> None:
+    flow = deploy("slow")
+    before = flow.run_slowly()
+    flow.airflow.api.clear(flow.dag_id, flow.run_id, ["slow"])
+    wait_until(lambda: len(flow.steps.project.noted("slow")) == 2, "the second run of the step", 60)
+    wait_until(
+        lambda: before.metadata.uid not in [pod.metadata.uid for pod in flow.steps.pods()], "its end", 30
+    )
+    time.sleep(5)  # A late end of the first attempt must not reach the second's pod.
+    (pod,) = flow.steps.pods()
+    assert pod.status.phase == "Running"
+    assert pod.metadata.deletion_timestamp is None
+    flow.airflow.api.set_task_state(flow.dag_id, flow.run_id, "slow", "failed")
+    flow.steps.wait_until_nothing_is_left(30)
+
+
+def test_a_step_beyond_its_time_is_ended_and_says_how_long_it_queued_and_ran(deploy: Deploy) -> None:
+    flow = deploy("slow", execution_timeout=_Code("__import__('datetime').timedelta(seconds=15)"))
+    flow.run_slowly()
+    flow.end("failed")
+    log = flow.log()
+    assert "execution_timeout 0:00:15" in log
+    assert "it was queued for" in log
+    assert "the slow step began" in log
+    flow.steps.wait_until_nothing_is_left(30)
+    assert not flow.steps.project.noted("slow ended")
+
+
+def test_the_schedulers_own_words_reach_the_log_while_the_task_is_deferred(deploy: Deploy) -> None:
+    flow = deploy("greedy", container_resources={"limits": {"nvidia.com/gpu": "99"}})
+    flow.start()
+    flow.wait_until_deferred()
+    wait_until(lambda: "Insufficient nvidia.com/gpu" in flow.log(), "the scheduler's words", 30)
+    assert flow.airflow.api.task(flow.dag_id, flow.run_id, "greedy")["state"] == "deferred"
+    flow.airflow.api.set_task_state(flow.dag_id, flow.run_id, "greedy", "failed")
+    flow.steps.wait_until_nothing_is_left(30)
+
+
+def test_an_image_that_cannot_be_pulled_fails_the_task(deploy: Deploy) -> None:
+    flow = deploy("quick", image="nowhere.invalid/none:1")
+    flow.start({"number": 7})
+    flow.end("failed")
+    assert "can't be pulled" in flow.log()
+    flow.steps.wait_until_nothing_is_left(30)
+
+
+def test_a_pod_deleted_behind_the_tasks_back_says_so(deploy: Deploy) -> None:
+    flow = deploy("slow")
+    pod = flow.run_slowly()
+    client = flow.steps.node.client()
+    client.delete_namespaced_pod(pod.metadata.name, flow.steps.namespace, grace_period_seconds=0)
+    flow.end("failed")
+    assert "something else than its task deleted it" in flow.log()
+
+
+def test_a_pod_collected_after_its_success_before_the_task_resumes_is_no_failure(
+    deploy: Deploy, airflow: RunningAirflow
+) -> None:
+    flow = deploy("slow")
+    flow.start({"seconds": 6})
+    flow.wait_until_deferred()
+    flow.steps.wait_for_note("slow")
+    triggerers = processes_of(airflow.home, "triggerer")
+    signal_all(triggerers, signal.SIGSTOP)
+    try:
+        wait_until(lambda: [each.status.phase for each in flow.steps.pods()] == ["Succeeded"], "the end", 40)
+        (pod,) = flow.steps.pods()
+        client = flow.steps.node.client()
+        client.delete_namespaced_pod(pod.metadata.name, flow.steps.namespace, grace_period_seconds=0)
+    finally:
+        signal_all(triggerers, signal.SIGCONT)
+    flow.end("success")
+    assert len(flow.steps.project.noted("slow")) == 1
+
+
+def test_airflows_database_has_no_secret_of_the_cluster(deploy: Deploy, airflow: RunningAirflow) -> None:
+    flow = deploy("slow")
+    flow.run_slowly()
+    code = """
+        import json
+        from airflow.models.trigger import Trigger
+        from airflow.utils.session import create_session
+        with create_session() as session:
+            print("KWARGS" + json.dumps([each.kwargs for each in session.query(Trigger)]))
+    """
+    answer = airflow.home.python(code).stdout
+    (text,) = [line[6:] for line in answer.splitlines() if line.startswith("KWARGS")]
+    assert len(json.loads(text)) == 1
+    assert len(text) < 1200
+    for word in ("-data", "BEGIN", "LS0t", "password", "clusters"):
+        assert word not in text
+    flow.airflow.api.set_task_state(flow.dag_id, flow.run_id, "slow", "failed")
+    flow.steps.wait_until_nothing_is_left(30)
+
+
+def test_a_triggerer_killed_in_mid_job_is_replaced_by_another(
+    deploy: Deploy, airflow: RunningAirflow
+) -> None:
+    # The last two tests: the Airflow's own triggerer ends here.
+    flow = deploy("slow")
+    flow.start({"seconds": 35})
+    flow.wait_until_deferred()
+    flow.steps.wait_for_note("slow")
+    signal_all(processes_of(airflow.home, "triggerer"), signal.SIGKILL)
+    with another_triggerer(airflow.home):
+        flow.end("success")
+    assert len(flow.steps.project.noted("slow")) == 1
+    assert len(flow.steps.created()) == 1
+
+
+def test_a_triggerer_that_stalled_ends_nothing_that_moved_to_another(
+    deploy: Deploy, airflow: RunningAirflow
+) -> None:
+    flow = deploy("slow")
+    with another_triggerer(airflow.home) as first:
+        flow.start({"seconds": 75})
+        flow.wait_until_deferred()
+        flow.steps.wait_for_note("slow")
+        stalled = processes_of(airflow.home, "triggerer")
+        assert first.pid in stalled
+        signal_all(stalled, signal.SIGSTOP)
+        with another_triggerer(airflow.home):
+            time.sleep(_HEALTH_SECONDS + 15)
+            signal_all(stalled, signal.SIGCONT)
+            flow.end("success")
+    assert len(flow.steps.project.noted("slow")) == 1
+    logs = "".join(file.read_text() for file in airflow.home.path.glob("triggerer-*.log"))
+    assert "its task still waits for it, in another triggerer" in logs
+
+
+class _Code:
+    """An expression in a DAG file."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
