@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarks.closures import closures
 from benchmarks.commands import commands
 from benchmarks.compiling import compiling
+from benchmarks.containers import containers
 from benchmarks.deploying import deploying
 from benchmarks.harness import Row, print_markdown, print_table
 from benchmarks.parsing import parsing
@@ -26,7 +27,7 @@ from benchmarks.tasks import tasks
 
 BENCHMARKS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
     each.__name__: each
-    for each in (compiling, closures, deploying, running, starting, commands, parsing, tasks)
+    for each in (compiling, closures, deploying, running, starting, commands, parsing, tasks, containers)
 }
 _QUICK = 3
 

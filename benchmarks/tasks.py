@@ -6,7 +6,8 @@ import json
 import math
 import socket
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -29,26 +30,38 @@ def tasks(folder: Path, runs: int) -> Iterator[Row]:
     file = write_pipeline(folder / "project", _TASKS, "ours", cache=False)
     spent([*PIPES, "deploy", file.name, "--dags-folder", str(home.dags)], file.parent)
     write_by_hand(home.dags / "stock.py", _TASKS)
+    with running(home) as api:
+        run_in_turn(home, api, math.ceil(runs / _TASKS), ("ours", "stock"), 2)
+    for what, seconds, bar in (("start to end", durations, 0.1), ("end to end", _intervals, None)):
+        ours, stock = (statistics.median(seconds(home, dag_id)) for dag_id in ("ours", "stock"))
+        yield more_at_most(f"a no-op task, {what}", ours, stock, bar, "stock")
+
+
+@contextmanager
+def running(home: AirflowHome) -> Iterator[Api]:
+    """Start Airflow with a home, and end it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     airflow = LocalAirflow(home.path, home.dags, port, home.variables)
     address = airflow.up()
     try:
-        _run_in_turn(home, _Api(address), math.ceil(runs / _TASKS))
+        yield Api(address)
     finally:
         airflow.down()
-    for what, seconds, bar in (("start to end", _durations, 0.1), ("end to end", _intervals, None)):
-        ours, stock = (statistics.median(seconds(home, dag_id)) for dag_id in ("ours", "stock"))
-        yield more_at_most(f"a no-op task, {what}", ours, stock, bar, "stock")
 
 
-def _run_in_turn(home: AirflowHome, api: _Api, rounds: int) -> None:
-    wait_until(lambda: len(home.rows("SELECT 1 FROM serialized_dag")) == 2, "both files to be parsed")
-    for dag_id in ("ours", "stock"):
+def run_in_turn(home: AirflowHome, api: Api, rounds: int, dag_ids: Sequence[str], files: int) -> None:
+    """Run DAGs one after the other, again and again; ``files`` are in the dags folder.
+
+    Raises:
+        RuntimeError: a run failed; a figure of a failed task says nothing.
+    """
+    wait_until(lambda: len(home.rows("SELECT 1 FROM serialized_dag")) == files, "all files to be parsed")
+    for dag_id in dag_ids:
         api.ask("PATCH", f"dags/{dag_id}", {"is_paused": False})
     for _ in range(rounds):
-        for dag_id in ("ours", "stock"):
+        for dag_id in dag_ids:
             run = api.ask("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": {}})["dag_run_id"]
             state = "SELECT state FROM dag_run WHERE run_id = ? AND dag_id = ? AND end_date IS NOT NULL"
             wait_until(lambda: home.rows(state, run, dag_id), f"{run} of {dag_id}")  # noqa: B023
@@ -56,10 +69,10 @@ def _run_in_turn(home: AirflowHome, api: _Api, rounds: int) -> None:
                 raise RuntimeError(f"{run} of {dag_id} failed; see {home.path / 'logs'}")
 
 
-def _durations(home: AirflowHome, dag_id: str) -> list[float]:
-    return [
-        duration for (duration,) in home.rows("SELECT duration FROM task_instance WHERE dag_id = ?", dag_id)
-    ]
+def durations(home: AirflowHome, dag_id: str) -> list[float]:
+    """Return the seconds of each task of a DAG, the oldest first."""
+    query = "SELECT duration FROM task_instance WHERE dag_id = ? ORDER BY start_date"
+    return [duration for (duration,) in home.rows(query, dag_id)]
 
 
 def _intervals(home: AirflowHome, dag_id: str) -> list[float]:
@@ -71,7 +84,7 @@ def _intervals(home: AirflowHome, dag_id: str) -> list[float]:
     return [seconds for (seconds,) in home.rows(query, dag_id)]
 
 
-class _Api:
+class Api:
     """Airflow's REST API."""
 
     def __init__(self, address: Address) -> None:
