@@ -27,6 +27,8 @@ The command line prints the message alone and exits with the class's ``exit_code
     ├── StepOperatorError           a step operator that is missing or failed to launch
     ├── ContainerError              a container or pod that could not start, or ended without a result
     ├── ImageError                  an image that can't be built, pushed or found
+    ├── PythonEnvironmentError      another Python for a step that is missing or can't be made
+    ├── GpuError                    fewer GPUs than a step asked for
     ├── StepFailedError             the user's function raised
     └── LocalAirflowError           `pipes up` and `pipes down`
 
@@ -194,6 +196,18 @@ class ImageError(PipesError):
     """An image can't be built, pushed or found."""
 
     exit_code = 16
+
+
+class PythonEnvironmentError(PipesError):
+    """The interpreter that a step names is missing or no good, or its environment can't be made."""
+
+    exit_code = 17
+
+
+class GpuError(PipesError):
+    """A step's process finds fewer GPUs than the step asked for."""
+
+    exit_code = 18
 
 
 class StepFailedError(PipesError):

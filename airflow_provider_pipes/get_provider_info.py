@@ -9,13 +9,24 @@ _OPTIONS = {
         "description": (
             "Absolute path of the folder where a worker extracts the code of pipelines and finds it again. "
             "By default that is the user's cache folder, ``~/.cache/airflow-provider-pipes``. The "
-            "environment variable PIPES_CACHE_DIR goes before it. The folder ``code`` below it has to be its "
-            "user's alone (mode 0700)."
+            "environment variable PIPES_CACHE_DIR goes before it. The folders ``code``, ``environments`` and "
+            "``core`` below it have to be their user's alone (mode 0700)."
         ),
         "version_added": "0.1.0",
         "type": "string",
         "example": "/var/cache/pipes",
         "default": None,
+    },
+    "cached_environments": {
+        "description": (
+            "How many Python environments of steps with ``requirements`` a worker keeps. After one is made, "
+            "those beyond the number that were not used for the longest time are removed; never one that a "
+            "live process uses."
+        ),
+        "version_added": "0.1.0",
+        "type": "integer",
+        "example": "5",
+        "default": "20",
     },
     "cached_snapshots": {
         "description": (
@@ -49,6 +60,9 @@ def get_provider_info() -> dict[str, Any]:
         "integrations": [{"integration-name": "Pipes", "tags": ["software"]}],
         "operators": [
             {"integration-name": "Pipes", "python-modules": ["airflow_provider_pipes.operators.python"]}
+        ],
+        "triggers": [
+            {"integration-name": "Pipes", "python-modules": ["airflow_provider_pipes.triggers.job"]}
         ],
         "extra-links": ["airflow_provider_pipes.operators.links.CachedResultLink"],
         "cli": ["airflow_provider_pipes.cli.airflow_commands.get_pipes_commands"],

@@ -55,7 +55,8 @@ _APART = tuple(
 
 class _Grouped(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(_APART):
+        # Those on the engines share an Airflow by file, or a project whose images take a while to build.
+        if nodeid.startswith((*_APART, "tests/engines/")):
             return nodeid.partition("::")[0]
         return next((group for group in _TOGETHER if nodeid.startswith(group)), nodeid)
 

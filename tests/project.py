@@ -138,7 +138,9 @@ class UserProject:
         made = project.stack_for_deploy(stack) if deploy else project.stack_for_run(stack)
         made.validate()
         code = ProjectCode(found.layout)
-        compilation = compile_pipeline(found.pipeline, StackView.of(made, project.defaults), code)
+        compilation = compile_pipeline(
+            found.pipeline, StackView.of(made, project.defaults, self.root, project.registry), code
+        )
         return Compiled(compilation.deployment, compilation.warnings, code, made)
 
     def deployment(self, target: str = "pipeline.py") -> PipelineDeployment:
@@ -187,7 +189,8 @@ class UserProject:
         orchestrator = compiled.stack.orchestrator
         assert isinstance(orchestrator, AirflowOrchestrator)
         folder = dags_folder or self.root / "dags"
-        return orchestrator.dag_file(compiled.deployment, compiled.stack, self.root, folder)
+        deployment = orchestrator.images(compiled.deployment, compiled.stack, self.root).planned()
+        return orchestrator.dag_file(deployment, compiled.stack, self.root, folder)
 
     def stored(self, compiled: Compiled, parameters: Mapping[str, Any] | None = None) -> None:
         """Put deployment and code into the store, as deploying does."""

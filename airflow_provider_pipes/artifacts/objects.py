@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_pipes.artifacts.storage import Storage, checked_folder, checked_path, explain
 from airflow_provider_pipes.errors import ArtifactError, ArtifactNotFoundError, PipesError
@@ -25,8 +25,20 @@ _KNOWN_CLIENT_OPTIONS = frozenset({"region_name"})
 _PROFILE_FILES = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
 _CHUNK = 8 * 1024 * 1024
 
+# How long nothing may come before a request is tried again. There is no limit for a whole request, or an
+# object that takes longer could never be read; a part of an upload has to be sent within it.
+_SILENCE = timedelta(seconds=60)
+_RETRIES = 5
+_RETRYING = timedelta(minutes=3)
+_NO_LIMIT = timedelta(days=7)
+# Parts under way at a time: with more, each is too slow on a slow line.
+_PARALLEL_PARTS = 4
+_LISTING_TRIES = 5
+
 # Named here, since inside the class "list" is a method.
 Names = list[str]
+
+_Answer = TypeVar("_Answer")
 
 # The process that made obstore's threads; they do not survive a fork.
 _started_in: int | None = None
@@ -55,8 +67,8 @@ def _has_profiles() -> bool:
 class ObjectStorage(Storage):
     """A folder of a bucket.
 
-    ``create`` is one conditional request, and exactly one writer wins. Requests are tried again up
-    to five times, for at most half a minute.
+    ``create`` is one conditional request, and exactly one writer wins. Requests that fail, or hear
+    nothing for a minute, are tried again up to five times, for at most three minutes.
     """
 
     def __init__(self, uri: str, options: Mapping[str, Any] | None = None) -> None:
@@ -112,20 +124,29 @@ class ObjectStorage(Storage):
 
         checked_path(path)
         with self._explained("write", path):
-            obstore.put(self._client, path, data)
+            obstore.put(self._client, path, data, max_concurrency=_PARALLEL_PARTS)
 
     def create(self, path: str, data: bytes) -> bool:
         """Put a file only if none is there; say whether it was this call that did."""
-        import obstore
-        from obstore.exceptions import AlreadyExistsError
+        from obstore.exceptions import GenericError
 
         checked_path(path)
         with self._explained("write", path):
             try:
-                obstore.put(self._client, path, data, mode="create", use_multipart=False)
-            except AlreadyExistsError:
-                return False
-            return True
+                return self._put_if_absent(path, data)
+            except GenericError:
+                # Not tried again by obstore where the server may have heard it, so what is there may be ours.
+                return self._put_if_absent(path, data) or self.read(path) == data
+
+    def _put_if_absent(self, path: str, data: bytes) -> bool:
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        try:
+            obstore.put(self._client, path, data, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            return False
+        return True
 
     def exists(self, path: str) -> bool:
         """Say whether a file or folder is there."""
@@ -148,7 +169,8 @@ class ObjectStorage(Storage):
     def _listed(self, path: str) -> Names:
         import obstore
 
-        found = obstore.list_with_delimiter(self._client, f"{path}/" if path else None)
+        folder = f"{path}/" if path else None
+        found = _asked_again(lambda: obstore.list_with_delimiter(self._client, folder))
         names = [*found["common_prefixes"], *(each["path"] for each in found["objects"])]
         return sorted({name.rstrip("/").rpartition("/")[2] for name in names} - {""})
 
@@ -161,7 +183,7 @@ class ObjectStorage(Storage):
         with self._explained("write", path):
             for each in files:
                 name = path if each == local else f"{path}/{each.relative_to(local).as_posix()}"
-                obstore.put(self._client, name, each)
+                obstore.put(self._client, name, each, max_concurrency=_PARALLEL_PARTS)
 
     def download(self, path: str, local: Path) -> None:
         """Copy a file or tree of the store to ``local``, which must not exist yet."""
@@ -188,7 +210,8 @@ class ObjectStorage(Storage):
     def _below(self, path: str) -> Names:
         import obstore
 
-        return [each["path"] for page in obstore.list(self._client, f"{path}/") for each in page]
+        pages = _asked_again(lambda: [*obstore.list(self._client, f"{path}/")])
+        return [each["path"] for page in pages for each in page]
 
     def remove(self, path: str) -> None:
         """Remove a file or tree; harmless where nothing is."""
@@ -197,6 +220,16 @@ class ObjectStorage(Storage):
         checked_path(path)
         with self._explained("remove", path), contextlib.suppress(FileNotFoundError):
             obstore.delete(self._client, [path, *self._below(path)])
+
+
+def _asked_again(ask: Callable[[], _Answer]) -> _Answer:
+    """Ask for a listing, again if it was cut off; obstore does so for objects only."""
+    from obstore.exceptions import GenericError
+
+    for _ in range(_LISTING_TRIES - 1):
+        with contextlib.suppress(GenericError):
+            return ask()
+    return ask()
 
 
 def _connect(bucket: str, prefix: str, options: Mapping[str, Any]) -> Any:
@@ -215,7 +248,7 @@ def _connect(bucket: str, prefix: str, options: Mapping[str, Any]) -> Any:
     return S3Store(
         bucket,
         prefix=prefix or None,
-        client_options={"allow_http": True},
-        retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=30)},
+        client_options={"allow_http": True, "timeout": _NO_LIMIT, "read_timeout": _SILENCE},
+        retry_config={"max_retries": _RETRIES, "retry_timeout": _RETRYING},
         **config,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from airflow_provider_pipes.errors import AuthoringError
 
@@ -40,6 +40,8 @@ class StepOptions(TaskOptions, total=False):
         docker: Its image and requirements.
         step_operator: Name of the step operator of the stack that runs it.
         materializers: For an output's name, the ``Materializer`` class that stores it.
+        settings: More settings by key: "orchestrator" for the stack's orchestrator, "orchestrator.FLAVOR"
+            where it is of that flavor, "docker", "resources"; each an object or a dict of its fields.
     """
 
     name: str
@@ -48,6 +50,7 @@ class StepOptions(TaskOptions, total=False):
     docker: DockerSettings
     step_operator: str
     materializers: Mapping[str, type]
+    settings: Mapping[str, Any]
 
 
 class PipelineOptions(TaskOptions, total=False):
@@ -59,7 +62,9 @@ class PipelineOptions(TaskOptions, total=False):
         schedule: When Airflow starts runs.
         tags: Airflow's tags.
         cache: Default for its steps.
+        resources: Default for its steps.
         docker: Default for its steps.
+        settings: Defaults for its steps, by the keys of a step's ``settings``.
         include: Globs of files, relative to the project, that the code needs beside its modules.
         run_timeout: The longest time that a run may take.
     """
@@ -69,7 +74,9 @@ class PipelineOptions(TaskOptions, total=False):
     schedule: Schedule
     tags: Sequence[str]
     cache: bool
+    resources: ResourceSettings
     docker: DockerSettings
+    settings: Mapping[str, Any]
     include: Sequence[str]
     run_timeout: timedelta
 
@@ -77,6 +84,22 @@ class PipelineOptions(TaskOptions, total=False):
 TASK_OPTIONS = frozenset(TaskOptions.__annotations__)
 STEP_OPTIONS = frozenset(StepOptions.__annotations__) | TASK_OPTIONS
 PIPELINE_OPTIONS = frozenset(PipelineOptions.__annotations__) | TASK_OPTIONS
+
+
+def overridden(options: StepOptions, over: StepOptions) -> StepOptions:
+    """Return a step's options with others over them; of ``settings``, those of the same key are replaced.
+
+    The docker and resource settings go over earlier ones whether they are options or among ``settings``.
+    """
+    found: dict[str, Any] = {**options, **over}
+    earlier, later = options.get("settings"), over.get("settings")
+    if isinstance(earlier, Mapping) and isinstance(later, Mapping | None):
+        kept = {key: value for key, value in earlier.items() if key not in over}
+        found["settings"] = {**kept, **(later or {})}
+    for key in ("docker", "resources"):
+        if isinstance(later, Mapping) and key in later and key not in over:
+            found.pop(key, None)
+    return cast("StepOptions", found)
 
 
 def check_option_names(where: str, options: Mapping[str, Any], known: frozenset[str]) -> None:

@@ -7,7 +7,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
-from airflow_provider_pipes.authoring.options import STEP_OPTIONS, StepOptions, check_option_names
+from airflow_provider_pipes.authoring.options import (
+    STEP_OPTIONS,
+    StepOptions,
+    check_option_names,
+    overridden,
+)
 from airflow_provider_pipes.authoring.outputs import Output, declared_outputs, returns_tuple, type_hints
 from airflow_provider_pipes.authoring.tracing import StepCall, active_trace
 from airflow_provider_pipes.authoring.values import OutputValue, output_of
@@ -89,7 +94,7 @@ class Step(Generic[P, R]):
             AuthoringError: an option does not exist.
         """
         check_option_names(f"step {self.name!r}", options, STEP_OPTIONS)
-        return Step(self.function, {**self.options, **options}, self.upstream_calls)
+        return Step(self.function, overridden(self.options, options), self.upstream_calls)
 
     def after(self, *results: object) -> Step[P, R]:
         """Return this step with an order: it runs after the steps that gave ``results``.

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from airflow_provider_pipes.cli.candidates import Candidate, built, found, not_airflow, planned
 from airflow_provider_pipes.cli.completion import complete_dags
 from airflow_provider_pipes.cli.failures import tell_all
 from airflow_provider_pipes.cli.options import DagsFolderOption, JsonFlag, StackOption
 from airflow_provider_pipes.cli.terminal import OUT, Part, print_json
-from airflow_provider_pipes.errors import ConfigurationError, DeployError, PipesError, StaleDagError
+from airflow_provider_pipes.errors import DeployError, PipesError, StaleDagError
 
 if TYPE_CHECKING:
-    from airflow_provider_pipes.cli.session import Session
     from airflow_provider_pipes.orchestrators.airflow.orchestrator import AirflowOrchestrator, DagFile
     from airflow_provider_pipes.stack.stack import Stack
 
@@ -43,65 +42,22 @@ def deploy(
     from airflow_provider_pipes.cli.session import compile_targets
 
     sessions, errors = compile_targets(targets, stack, "deploy")
-    candidates: list[_Candidate] = []
+    look_only = show_diff or check
+    candidates: list[Candidate] = []
     for session in sessions:
         try:
-            candidates.append(_candidate(session, dags_folder))
+            candidates.append(found(session, dags_folder) if look_only else planned(session, dags_folder))
         except PipesError as error:
             errors.append(error)
     errors += _collisions(candidates)
     if errors:
         raise typer.Exit(tell_all(errors))
-    if show_diff or check:
+    if look_only:
         stale = _compare(candidates, show_diff, as_json)
         if check and stale:
             raise _stale(stale, dags_folder, stack)
     else:
         _publish(candidates, as_json)
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    """A pipeline as it would be deployed.
-
-    Attributes:
-        file: Its DAG file; None for an orchestrator of a user's own, which knows what it writes.
-    """
-
-    session: Session
-    file: DagFile | None
-
-    def difference(self) -> str:
-        """Return a unified diff from the DAG file that is there to the one that would be written."""
-        from airflow_provider_pipes.orchestrators.airflow.publish import diff
-
-        if self.file is None:
-            raise not_airflow(self.session.stack)
-        return diff(self.file.path, self.file.text)
-
-    def document(self, **further: Any) -> dict[str, Any]:
-        return {
-            "target": self.session.text,
-            "dag_id": self.file and self.file.dag_id,
-            "path": self.file and str(self.file.path),
-            "deployment_id": self.session.deployment.id,
-            "warnings": list(self.session.compilation.warnings),
-            **further,
-        }
-
-
-def _candidate(session: Session, dags_folder: Path | None) -> _Candidate:
-    from airflow_provider_pipes.orchestrators.airflow.orchestrator import AirflowOrchestrator
-
-    orchestrator = session.orchestrator
-    if not isinstance(orchestrator, AirflowOrchestrator):
-        if dags_folder is not None:
-            raise not_airflow(
-                session.stack, f"it has no use for --dags-folder {dags_folder}: leave that out, or "
-            )
-        return _Candidate(session, None)
-    folder = orchestrator.dags_folder(session.root, dags_folder)
-    return _Candidate(session, orchestrator.dag_file(session.deployment, session.stack, session.root, folder))
 
 
 def airflow_orchestrator(stack: Stack) -> AirflowOrchestrator:
@@ -117,17 +73,8 @@ def airflow_orchestrator(stack: Stack) -> AirflowOrchestrator:
     return stack.orchestrator
 
 
-def not_airflow(stack: Stack, consequence: str = "") -> ConfigurationError:
-    """Return the error for a stack whose orchestrator writes no DAG files."""
-    return ConfigurationError(
-        f"orchestrator {stack.orchestrator.name!r} of stack {stack.name!r} is of flavor "
-        f"{stack.orchestrator.flavor!r}, which writes no DAG file; {consequence}choose a stack with an "
-        "airflow orchestrator by --stack"
-    )
-
-
-def _collisions(candidates: Sequence[_Candidate]) -> list[PipesError]:
-    first: dict[Path, _Candidate] = {}
+def _collisions(candidates: Sequence[Candidate]) -> list[PipesError]:
+    first: dict[Path, Candidate] = {}
     errors: list[PipesError] = []
     for each in candidates:
         if each.file is None:
@@ -143,31 +90,42 @@ def _collisions(candidates: Sequence[_Candidate]) -> list[PipesError]:
     return errors
 
 
-def _compare(candidates: Sequence[_Candidate], show_diff: bool, as_json: bool) -> list[_Candidate]:
+def _compare(candidates: Sequence[Candidate], show_diff: bool, as_json: bool) -> list[Candidate]:
     """Print what would change if that is asked for, and return whose files would."""
     differences = [(each, each.difference()) for each in candidates]
-    stale = [each for each, text in differences if text]
+    stale = [each for each, text in differences if text or each.unbuilt]
     if as_json:
-        print_json([each.document(changed=bool(text), diff=text) for each, text in differences])
+        print_json(
+            [
+                each.document(changed=each in stale, diff=text, unbuilt_images=list(each.unbuilt))
+                for each, text in differences
+            ]
+        )
     elif show_diff:
-        for _, text in differences:
+        for each, text in differences:
             _print_diff(text)
+            for image in each.unbuilt:
+                OUT.line(("would be built", "yellow"), f"  {image}")
     if not as_json and not stale:
         OUT.line("the DAG file is up to date" if len(candidates) == 1 else "all DAG files are up to date")
     return stale
 
 
-def _stale(candidates: Sequence[_Candidate], dags_folder: Path | None, stack: str | None) -> StaleDagError:
-    files = [(each.file, each.session.text) for each in candidates if each.file]
-    lines = [
-        f"  - {file.path}: {'differs' if file.path.exists() else 'is missing'} ({text})"
-        for file, text in files
-    ]
-    command = ["pipes", "deploy", *(text for _, text in files)]
+def _stale(candidates: Sequence[Candidate], dags_folder: Path | None, stack: str | None) -> StaleDagError:
+    files = [(each.file, each) for each in candidates if each.file]
+    lines = [f"  - {file.path}: {_how_stale(file, each)} ({each.session.text})" for file, each in files]
+    command = ["pipes", "deploy", *(each.session.text for _, each in files)]
     command += ["--dags-folder", str(dags_folder)] if dags_folder else []
     command += ["--stack", stack] if stack else []
     headline = "these DAG files are not what their pipelines compile to now:"
     return StaleDagError("\n".join([headline, *lines, f"run `{shlex.join(command)}`"]))
+
+
+def _how_stale(file: DagFile, candidate: Candidate) -> str:
+    if not file.path.exists():
+        return "is missing"
+    unbuilt = [f"image {image} would be built" for image in candidate.unbuilt]
+    return ", ".join(["differs" if candidate.difference() else "needs an image", *unbuilt])
 
 
 def _print_diff(text: str) -> None:
@@ -176,13 +134,16 @@ def _print_diff(text: str) -> None:
         OUT.line((line, style))
 
 
-def _publish(candidates: Sequence[_Candidate], as_json: bool) -> None:
+def _publish(candidates: Sequence[Candidate], as_json: bool) -> None:
     errors = _obstacles(candidates)
     if errors:
         raise typer.Exit(tell_all(errors))
-    documents = []
     for each in candidates:
         each.session.warn()
+    # All of them before the first file is written: where one can't be built, nothing has changed.
+    candidates = [built(each, as_json) for each in candidates]
+    documents = []
+    for each in candidates:
         given = each.session.submit(_submission(each))
         each.session.keep_memo()
         result = "deployed" if each.file is None else str(given.published)
@@ -193,7 +154,7 @@ def _publish(candidates: Sequence[_Candidate], as_json: bool) -> None:
         print_json(documents)
 
 
-def _obstacles(candidates: Sequence[_Candidate]) -> list[PipesError]:
+def _obstacles(candidates: Sequence[Candidate]) -> list[PipesError]:
     """Return what would stop one of the files, before any of them is written."""
     errors: list[PipesError] = []
     for each in candidates:
@@ -204,7 +165,7 @@ def _obstacles(candidates: Sequence[_Candidate]) -> list[PipesError]:
     return errors
 
 
-def _check_publishable(candidate: _Candidate) -> None:
+def _check_publishable(candidate: Candidate) -> None:
     from airflow_provider_pipes.orchestrators.airflow.publish import check_place
 
     session = candidate.session
@@ -213,7 +174,7 @@ def _check_publishable(candidate: _Candidate) -> None:
     session.code.verify()
 
 
-def _submission(candidate: _Candidate) -> Any:
+def _submission(candidate: Candidate) -> Any:
     from airflow_provider_pipes.orchestrators.submission import Submission
 
     session = candidate.session
@@ -222,11 +183,11 @@ def _submission(candidate: _Candidate) -> Any:
         snapshot=lambda: session.code.snapshot().data,
         store_connection_id=session.store_connection_id,
         project_root=session.root,
-        dags_folder=candidate.file.path.parent if candidate.file else None,
+        dags_folder=candidate.place,
     )
 
 
-def _told(candidate: _Candidate, result: str) -> list[Part]:
+def _told(candidate: Candidate, result: str) -> list[Part]:
     shown: list[Part] = [(f"{result:<9}", _RESULT_STYLES.get(result, "")), "  "]
     if candidate.file is None:
         return [*shown, f"{candidate.session.text} by orchestrator {candidate.session.orchestrator.name!r}"]

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -58,6 +58,10 @@ class Session:
     def orchestrator(self) -> BaseOrchestrator:
         """The stack's orchestrator."""
         return orchestrator_of(self.stack)
+
+    def with_deployment(self, deployment: PipelineDeployment) -> Session:
+        """Return the session with another deployment of the same pipeline, as one with images."""
+        return replace(self, compilation=replace(self.compilation, deployment=deployment))
 
     def storage(self) -> Storage:
         """Open the stack's artifact store."""
@@ -124,7 +128,9 @@ def compile_target(text: str, stack_name: str | None, purpose: Purpose) -> Sessi
     stack = project.stack_for_run(stack_name) if purpose == "run" else project.stack_for_deploy(stack_name)
     stack.validate()
     code = ProjectCode(target.layout, root / OWN_FOLDER / "cache" / "closure.json")
-    compilation = compile_pipeline(target.pipeline, StackView.of(stack, project.defaults), code)
+    compilation = compile_pipeline(
+        target.pipeline, StackView.of(stack, project.defaults, root, project.registry), code
+    )
     replaced = project.replaced_for_deploy(stack_name) if purpose == "deploy" else None
     return Session(text, root, target, stack, code, compilation, replaced, stack_name)
 

@@ -11,6 +11,7 @@ from airflow_provider_pipes.compiler.allocation import collection_paused
 from airflow_provider_pipes.compiler.code import ProjectCode
 from airflow_provider_pipes.compiler.parameters import parameter_specs
 from airflow_provider_pipes.compiler.pipeline_config import pipeline_config
+from airflow_provider_pipes.compiler.requirements import RequirementsReader
 from airflow_provider_pipes.compiler.stackview import StackView
 from airflow_provider_pipes.compiler.steps import StepCompiler, module_of
 from airflow_provider_pipes.compiler.texts import text_list
@@ -70,6 +71,9 @@ def _deployment(
     specs = steps.compile(trace.calls)
     problems += steps.problems
     warnings += steps.warnings
+    requirements = RequirementsReader(code.layout.root, problems)
+    config = config and requirements.pipeline(config)
+    specs = requirements.steps(specs)
     if problems or config is None:
         return None
     return PipelineDeployment(pipeline=config, step_specs=specs, code=code.spec, stack=stack.spec)

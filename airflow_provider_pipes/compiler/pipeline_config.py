@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_pipes.compiler import settings
+from airflow_provider_pipes.compiler.orchestrator_settings import orchestrator_settings, unfolded
 from airflow_provider_pipes.compiler.texts import check_name, check_text, text_list
 from airflow_provider_pipes.models.deployment import ParameterSpec, PipelineConfig
+from airflow_provider_pipes.models.settings import ResourceSettings, Settings
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.authoring.pipeline import Pipeline
@@ -17,12 +20,35 @@ if TYPE_CHECKING:
 _TAG_MAX_LENGTH = 100
 
 
+@dataclass(frozen=True)
+class StepDefaults:
+    """What a pipeline says for all of its steps, beside what its configuration holds.
+
+    Attributes:
+        resources: Defaults of their resources.
+        orchestrator: What is said to the orchestrator; None where it takes no settings.
+    """
+
+    resources: ResourceSettings
+    orchestrator: Settings | None
+
+
+def step_defaults(pipeline: Pipeline[...], stack: StackView, problems: list[str]) -> StepDefaults:
+    """Return the defaults that a pipeline gives to its steps."""
+    where = f"pipeline {pipeline.name!r}"
+    # What is wrong with the docker settings is told by pipeline_config.
+    options = unfolded(where, pipeline.options, [])
+    resources = settings.resources(where, options, stack.resources, problems)
+    return StepDefaults(resources, orchestrator_settings(where, pipeline.options, stack, None, problems))
+
+
 def pipeline_config(
     pipeline: Pipeline[...], parameters: tuple[ParameterSpec, ...], stack: StackView, problems: list[str]
 ) -> PipelineConfig | None:
     """Return the pipeline's configuration, or None where something is wrong with it."""
     found: list[str] = []
-    where, options = f"pipeline {pipeline.name!r}", pipeline.options
+    where = f"pipeline {pipeline.name!r}"
+    options = unfolded(where, pipeline.options, found)
     doc = inspect.getdoc(pipeline.function) or ""
     description = options.get("description", doc.partition("\n")[0])
     check_name("pipeline", pipeline.name, found)

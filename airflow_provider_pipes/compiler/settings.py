@@ -68,7 +68,15 @@ def docker(
     where: str, options: Mapping[str, Any], defaults: DockerSettings, problems: list[str]
 ) -> DockerSettings:
     """Return the docker settings among ``options``, with ``defaults`` for the fields not set."""
-    return _merged(defaults, instance_of(where, options, "docker", DockerSettings, problems))
+    own = instance_of(where, options, "docker", DockerSettings, problems)
+    if own is None:
+        return defaults
+    try:
+        return own.over(defaults)
+    except ValidationError as error:
+        # Each is right in itself: it is what one of them says against the other that is told.
+        problems += validation_problems(f"{where}, docker", error, DockerSettings)
+        return own
 
 
 def _merged(defaults: M, own: M | None) -> M:

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_pipes.authoring.tracing import StepCall
 from airflow_provider_pipes.compiler import settings
 from airflow_provider_pipes.compiler.inputs import InputCompiler
+from airflow_provider_pipes.compiler.orchestrator_settings import (
+    ignored_settings,
+    orchestrator_settings,
+    unfolded,
+)
+from airflow_provider_pipes.compiler.pipeline_config import step_defaults
 from airflow_provider_pipes.compiler.texts import check_name, check_text
 from airflow_provider_pipes.compiler.typecheck import type_name
 from airflow_provider_pipes.models.deployment import OutputSpec, PipelineConfig, StepSpec
@@ -47,6 +53,8 @@ class StepCompiler:
         self.problems: list[str] = []
         self.warnings: list[str] = []
         self._parameters = _parameter_annotations(pipeline)
+        self._defaults = step_defaults(pipeline, stack, self.problems)
+        self.warnings += ignored_settings(f"pipeline {pipeline.name!r}", pipeline.options, stack)
         self._cache = settings.boolean(
             f"pipeline {pipeline.name!r}", pipeline.options, "cache", True, self.problems
         )
@@ -61,6 +69,9 @@ class StepCompiler:
             known.add(call)
             if len(self.problems) == before and self.config is not None:
                 specs.append(StepSpec(**values))
+        findings = self.stack.orchestrator.findings(specs)
+        self.problems += findings.problems
+        self.warnings += findings.warnings
         return tuple(specs)
 
     def _values(self, call: StepCall, known: set[StepCall]) -> dict[str, Any]:
@@ -87,19 +98,17 @@ class StepCompiler:
 
     def _settings(self, where: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the settings of a step over those of the pipeline and the project."""
+        options = unfolded(where, options, self.problems)
         task = settings.task_settings(where, options, self.problems)
         docker = self.config.docker_settings if self.config else self.stack.docker
-        resources = settings.resources(where, options, self.stack.resources, self.problems)
-        operator = self._step_operator(where, options.get("step_operator"))
-        if not resources.empty and operator is None and not self.stack.enforces_resources:
-            self.warnings.append(
-                f"{where}: its resources are not enforced where it runs; nothing limits or grants them"
-            )
+        chosen = orchestrator_settings(where, options, self.stack, self._defaults.orchestrator, self.problems)
+        self.warnings += ignored_settings(where, options, self.stack)
         return {
             "task": task.over(self.config.task) if self.config else task,
             "docker_settings": settings.docker(where, options, docker, self.problems),
-            "resource_settings": resources,
-            "step_operator": operator,
+            "resource_settings": settings.resources(where, options, self._defaults.resources, self.problems),
+            "step_operator": self._step_operator(where, options.get("step_operator")),
+            "orchestrator_settings": self.stack.orchestrator.document(where, chosen, self.problems),
         }
 
     def _check_source(self, call: StepCall) -> None:

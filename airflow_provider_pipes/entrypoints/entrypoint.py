@@ -19,6 +19,7 @@ from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import (
     BaseEntrypointConfiguration,
     SkippedBefore,
 )
+from airflow_provider_pipes.entrypoints.lifeline import end_with_parent
 from airflow_provider_pipes.errors import (
     FailWithoutRetry,
     PipesError,
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run an entrypoint and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, _end_with_finally_blocks)
+    end_with_parent()
     try:
         _configuration(given).run()
     except SkippedBefore as skip:

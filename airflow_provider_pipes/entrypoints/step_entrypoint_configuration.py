@@ -15,6 +15,7 @@ from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import (
     SkippedBefore,
     option_with_value,
 )
+from airflow_provider_pipes.entrypoints.reach import check_writable
 from airflow_provider_pipes.errors import (
     DuplicateRunNameError,
     ParameterError,
@@ -26,6 +27,7 @@ from airflow_provider_pipes.models.documents import ExecutionInfo, Manifest, Run
 from airflow_provider_pipes.runtime import runs
 from airflow_provider_pipes.runtime.code import activate_code
 from airflow_provider_pipes.runtime.failures import Attempt
+from airflow_provider_pipes.runtime.gpus import check_gpus
 from airflow_provider_pipes.runtime.launch import StepLaunch
 from airflow_provider_pipes.runtime.plan import DeploymentPlan
 from airflow_provider_pipes.runtime.runner import read_execution_info, run_step
@@ -103,7 +105,9 @@ class StepEntrypointConfiguration(BaseEntrypointConfiguration):
         step = self.find_step()
         manifest = step.done
         if manifest is None and step.info is not None:
+            check_writable(step.storage, step.info.prefix)
             with Attempt.of(step.storage, step.info).failure_kept():
+                check_gpus(step.info.step)
                 deployment = DeploymentPlan.load(step.storage, step.info.deployment_id)
                 activate_code(step.storage, deployment)
             manifest = self._run_step(step, step.info, deployment)

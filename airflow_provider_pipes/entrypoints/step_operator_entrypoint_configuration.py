@@ -7,6 +7,7 @@ from typing import Any
 from airflow_provider_pipes.artifacts.credentials import open_store
 from airflow_provider_pipes.artifacts.storage import Storage
 from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import option_with_value
+from airflow_provider_pipes.entrypoints.reach import mounted
 from airflow_provider_pipes.entrypoints.step_entrypoint_configuration import (
     STORE_CONNECTION_ID_OPTION,
     StepEntrypointConfiguration,
@@ -50,10 +51,12 @@ def execution_info_of(uri: str, store_connection_id: str | None) -> tuple[Storag
 
     Raises:
         RunError: it is no address of an execution info.
+        ArtifactError: it is not there, or can't be read here.
     """
     try:
         store, path = split_execution_info_uri(uri)
     except ValueError as error:
         raise RunError(f"--{EXECUTION_INFO_PATH_OPTION}: {error}") from None
     storage = open_store(store, store_connection_id)
-    return storage, read_execution_info(storage, path)
+    with mounted(storage, path):
+        return storage, read_execution_info(storage, path)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-_MEMORY = re.compile(r"^\d+(\.\d+)?\s*([kKMGTP]i?)?B?\Z")
+from airflow_provider_pipes.models.docker_settings import DockerSettings
+from airflow_provider_pipes.models.memory import memory_bytes
+from airflow_provider_pipes.models.settings_base import Settings
 
-
-class Settings(BaseModel):
-    """Base of all settings: frozen, and a field that does not exist is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+__all__ = [
+    "AirflowSettings",
+    "DockerSettings",
+    "ResourceSettings",
+    "Schedule",
+    "Settings",
+    "TaskSettings",
+]
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -25,8 +29,7 @@ def _positive(value: timedelta) -> timedelta:
 
 
 def _memory(value: str) -> str:
-    if not _MEMORY.match(value):
-        raise ValueError(f"{value!r} is no amount of memory; write it as '512MB', '16GB' or '1.5GiB'")
+    memory_bytes(value)
     return value
 
 
@@ -57,47 +60,6 @@ class ResourceSettings(Settings):
     def empty(self) -> bool:
         """Whether nothing is asked for."""
         return not self.model_dump(exclude_none=True)
-
-
-class DockerSettings(Settings):
-    """The environment that a step needs: its image and its requirements.
-
-    Attributes:
-        parent_image: Image to start from.
-        dockerfile: Dockerfile of the parent image, relative to the project; built first, in place of
-            ``parent_image``.
-        build_context: Folder that the Dockerfile copies from, relative to the project.
-        requirements: Requirement specifiers, as in a requirements file; the path of such a file,
-            relative to the project; or "lock" for the project's lock. Part of the cache key.
-        apt_packages: Debian packages to install.
-        environment: Variables of the step's process; plain values, never secret ones.
-        secrets: For a variable's name, where its value is, as "airflow-connection:ID.password";
-            resolved on the worker when the step starts.
-        build_options: Further arguments of the image builder.
-        platform: Platform of the image, as "linux/amd64".
-        user: User that the container runs as; by default one without privileges.
-        python_package_installer: What installs the requirements.
-        copy_code: Whether the code is part of the image, instead of fetched from the artifact store.
-        target_repository: Repository of the image in the container registry.
-        skip_build: Whether ``image`` is used as it is.
-        image: An image that has all that the step needs, with ``skip_build``.
-    """
-
-    parent_image: Annotated[str, Field(min_length=1)] | None = None
-    dockerfile: Annotated[str, Field(min_length=1)] | None = None
-    build_context: Annotated[str, Field(min_length=1)] | None = None
-    requirements: tuple[str, ...] | str = ()
-    apt_packages: tuple[str, ...] = ()
-    environment: dict[str, str] = Field(default_factory=dict)
-    secrets: dict[str, str] = Field(default_factory=dict)
-    build_options: dict[str, Any] = Field(default_factory=dict)
-    platform: str | None = None
-    user: str | None = None
-    python_package_installer: Literal["uv", "pip"] = "uv"
-    copy_code: bool = False
-    target_repository: str | None = None
-    skip_build: bool = False
-    image: Annotated[str, Field(min_length=1)] | None = None
 
 
 class AirflowSettings(Settings):

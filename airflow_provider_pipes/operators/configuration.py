@@ -10,6 +10,7 @@ from pathlib import Path
 
 from airflow.sdk.configuration import conf
 
+from airflow_provider_pipes.environments import KEPT_ENVIRONMENTS
 from airflow_provider_pipes.errors import ConfigurationError
 from airflow_provider_pipes.runtime.retention import KEPT_SNAPSHOTS
 from airflow_provider_pipes.runtime.snapshot import CACHE_VARIABLE
@@ -41,16 +42,29 @@ def cached_snapshots() -> int:
         ConfigurationError: the configuration has no number above zero.
     """
     given = conf.get("pipes", "cached_snapshots", fallback=None)
-    if given in (None, ""):
-        return KEPT_SNAPSHOTS
+    return _number("cached_snapshots", given, KEPT_SNAPSHOTS)
+
+
+def cached_environments() -> int:
+    """Return how many Python environments of steps a worker keeps.
+
+    Raises:
+        ConfigurationError: the configuration has no number above zero.
+    """
+    given = conf.get("pipes", "cached_environments", fallback=None)
+    return _number("cached_environments", given, KEPT_ENVIRONMENTS)
+
+
+def _number(option: str, given: str | None, otherwise: int) -> int:
+    if not given:
+        return otherwise
     try:
         number = int(given)
     except ValueError:
         number = 0
     if number < 1:
         raise ConfigurationError(
-            f"[pipes] cached_snapshots of Airflow's configuration is {given!r}; "
-            "expected a whole number of at least 1"
+            f"[pipes] {option} of Airflow's configuration is {given!r}; expected a whole number of at least 1"
         )
     return number
 

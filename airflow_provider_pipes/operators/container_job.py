@@ -12,6 +12,7 @@ from airflow_provider_pipes.entrypoints.step_operator_entrypoint_configuration i
     StepOperatorEntrypointConfiguration,
 )
 from airflow_provider_pipes.operators.secrets import StepSecrets, step_secrets
+from airflow_provider_pipes.runtime.gpus import GPU_COUNT_VARIABLE
 from airflow_provider_pipes.runtime.snapshot import CACHE_VARIABLE
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ TOKEN_LABEL = f"{LABEL_PREFIX}/token"
 """Names the result that a container works on: a later attempt adopts what carries it."""
 STEP_RUN_LABEL = f"{LABEL_PREFIX}/step-run"
 """The same for all tokens of a step run: what carries it with another token is out of date."""
-GPU_COUNT_VARIABLE = "PIPES_GPU_COUNT"
-"""Tells the entrypoint how many GPUs it must find before the user's code runs."""
 
 # Where a user without a home may write; the code snapshot is extracted there.
 _HOME = "/tmp"

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from airflow_provider_pipes.operators.launch import AirflowLaunch
 
 
+class TaskKilled(BaseException):
+    """Airflow asked the task to end; raised inside what runs so that its ``finally`` blocks run."""
+
+
 class StepTaskMixin:
     """Runs a step as an Airflow task: its result is looked up first, and references go to XCom.
 
@@ -58,14 +62,15 @@ class StepTaskMixin:
 
         launch = AirflowLaunch.of(self, context)
         if launch.prepare():
-            self._link_to_maker(launch)
+            self.accept_result(launch)
             return launch.references()
         with self._own_xcom():
             self.execute_step(launch, context)
         launch.tell_result()
         return launch.references()
 
-    def _link_to_maker(self, launch: AirflowLaunch) -> None:
+    def accept_result(self, launch: AirflowLaunch) -> None:
+        """Do what remains where an earlier attempt left the result, or the cache had it."""
         from airflow_provider_pipes.operators.maker import maker_of
 
         self.result_made_by = maker_of(launch)

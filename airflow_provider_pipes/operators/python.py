@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.python import PythonOperator
 
-from airflow_provider_pipes.operators.mixin import StepTaskMixin
+from airflow_provider_pipes.operators.mixin import StepTaskMixin, TaskKilled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_pipes.operators.launch import AirflowLaunch
-
-
-class TaskKilled(BaseException):
-    """Airflow asked the task to end; raised inside the user's function so that its ``finally`` blocks run."""
 
 
 def _step_callable(launch: AirflowLaunch) -> None:

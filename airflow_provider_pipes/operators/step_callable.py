@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_provider_pipes.errors import StepOperatorError
+from airflow_provider_pipes.environments import has_own_python
+from airflow_provider_pipes.errors import ConfigurationError, StepOperatorError
 from airflow_provider_pipes.operators import configuration
 from airflow_provider_pipes.orchestrators.execution import run_by_step_operator, run_in_process
 from airflow_provider_pipes.runtime.code import activate_code
@@ -16,14 +17,18 @@ from airflow_provider_pipes.runtime.snapshot import CACHE_VARIABLE
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_provider_pipes.models.documents import Manifest
     from airflow_provider_pipes.operators.launch import AirflowLaunch
     from airflow_provider_pipes.runtime.plan import StepPlan
     from airflow_provider_pipes.step_operators.base import BaseStepOperator
 
 
 def run_launched_step(launch: AirflowLaunch) -> None:
-    """Run a prepared step in this process, or through its step operator; keep its manifest."""
+    """Run a prepared step in this process, another Python's, or by its step operator; keep its manifest."""
     step, cache_dir = launch.step_launch, configuration.cache_dir()
+    if step.plan.step_operator is None and has_own_python(step.plan):
+        launch.manifest = _run_in_own_python(launch, cache_dir)
+        return
     with step.tried.failure_kept():
         activate_code(step.storage, step.plan.deployment, cache_dir, configuration.cached_snapshots())
         operator = _step_operator(step.plan)
@@ -32,6 +37,26 @@ def run_launched_step(launch: AirflowLaunch) -> None:
     else:
         with _told_to_children(cache_dir):
             launch.manifest = run_by_step_operator(step, operator, launch.task.store_connection_id)
+
+
+def _run_in_own_python(launch: AirflowLaunch, cache_dir: Path | None) -> Manifest:
+    # Here, since most tasks have no need of it and start faster without.
+    from airflow_provider_pipes.environments.step_process import run_in_python, step_python
+    from airflow_provider_pipes.operators.secrets import step_secrets
+
+    step, connection_id = launch.step_launch, launch.task.store_connection_id
+    with step.tried.failure_kept():
+        secrets = step_secrets(step.plan.secrets, connection_id)
+        if secrets.kubernetes:
+            raise ConfigurationError(
+                f"step {step.plan.name!r}: {', '.join(sorted(secrets.kubernetes))} would come from a "
+                "Kubernetes secret, which only a step in a pod has; name an Airflow connection or variable"
+            )
+        keep = configuration.cached_environments()
+        python = step_python(step.plan, launch.task.store, cache_dir, keep)
+    launch.task.log.info("Running step %r in a process of %s", step.plan.name, python)
+    variables = {**step.plan.variables, **secrets.values}
+    return run_in_python(step, python, variables, connection_id, cache_dir)
 
 
 @contextmanager

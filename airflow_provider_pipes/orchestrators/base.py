@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_pipes.compiler.orchestrator_view import NOT_ENFORCED, Findings
 from airflow_provider_pipes.errors import ParameterError, RunError, RunFailedError, said_of
 from airflow_provider_pipes.models.documents import Manifest
 from airflow_provider_pipes.models.paths import code_path, deployment_path
+from airflow_provider_pipes.models.settings import Settings
 from airflow_provider_pipes.orchestrators.direct import DirectRun
 from airflow_provider_pipes.orchestrators.elsewhere import RunElsewhere
 from airflow_provider_pipes.orchestrators.flavors import BaseOrchestratorConfig
@@ -19,12 +21,17 @@ from airflow_provider_pipes.stack.component import StackComponent, label_of
 from airflow_provider_pipes.stack.enums import StackComponentType
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_pipes.authoring.pipeline import Pipeline
     from airflow_provider_pipes.models.deployment import PipelineDeployment, StepSpec
     from airflow_provider_pipes.orchestrators.submission import Submission
     from airflow_provider_pipes.stack.stack import Stack
 
 logger = logging.getLogger(__name__)
+
+# Named here, since inside the class below "type" is the component's kind.
+SettingsClass = type[Settings]
 
 
 class BaseOrchestrator(StackComponent, ABC):
@@ -36,10 +43,13 @@ class BaseOrchestrator(StackComponent, ABC):
     Attributes:
         enforces_resources: Whether it gives a step the resources that it asks for; the compiler
             warns of those that nothing enforces.
+        settings_class: The class of the settings that pipelines and steps may give it; what they resolve
+            to is in ``StepSpec.orchestrator_settings``.
     """
 
     type: ClassVar[StackComponentType] = StackComponentType.ORCHESTRATOR
     enforces_resources: ClassVar[bool] = False
+    settings_class: ClassVar[SettingsClass | None] = None
 
     _submission: Submission | None = None
     _served: tuple[PipelineDeployment, Stack]
@@ -60,12 +70,53 @@ class BaseOrchestrator(StackComponent, ABC):
         self._direct = self._elsewhere = None
         try:
             with self._ended():
+                deployment = self.prepare_images(deployment, stack, submission)
+                self._served = (deployment, stack)
                 self.prepare_pipeline_deployment(deployment, stack)
                 result = self.prepare_or_run_pipeline(deployment, stack)
                 self._require_all_steps()
             return result
         finally:
             self._submission = None
+
+    def settings_problems(self, own: Settings, defaults: Settings) -> list[str]:
+        """Return what is wrong with settings beyond what their class checks, by field; nothing by default.
+
+        Args:
+            own: What a pipeline or a step says.
+            defaults: What is in force where it says nothing.
+        """
+        return []
+
+    def resolved_settings(self, own: Settings, defaults: Settings) -> Settings:
+        """Return the settings in force: by default ``own`` for each field that it sets."""
+        fields = {
+            name: getattr(settings, name)
+            for settings in (defaults, own)
+            for name in type(settings).model_fields
+            if name in settings.model_fields_set
+        }
+        return type(own)(**fields)
+
+    def settings_document(self, settings: Settings) -> dict[str, Any]:
+        """Return what a step's deployment holds of its settings, as JSON: by default what was said."""
+        return settings.model_dump(mode="json", exclude_unset=True)
+
+    def check_steps(self, steps: Sequence[StepSpec], stack: Stack, project_root: Path) -> Findings:
+        """Return what a person must or should know of steps before they run or are deployed.
+
+        By default a warning for each that asks for resources which nothing enforces.
+        """
+        if self.enforces_resources:
+            return Findings()
+        asking = filter(self.requires_resources_in_orchestration_environment, steps)
+        return Findings(warnings=tuple(f"step {step.name!r}: {NOT_ENFORCED}" for step in asking))
+
+    def prepare_images(
+        self, deployment: PipelineDeployment, stack: Stack, submission: Submission
+    ) -> PipelineDeployment:
+        """Return the deployment with the images that its steps run in; unchanged by default."""
+        return deployment
 
     @contextmanager
     def _ended(self) -> Iterator[None]:

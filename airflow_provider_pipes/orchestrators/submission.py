@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_pipes.artifacts.storage import Storage
 from airflow_provider_pipes.models.documents import Manifest
+
+if TYPE_CHECKING:
+    from airflow_provider_pipes.images.listener import BuildListener
 
 
 class ProgressListener(Protocol):
@@ -66,6 +69,8 @@ class Submission:
         store_connection_id: Airflow connection with the store's credentials.
         project_root: The project's folder, which relative paths of its configuration start from.
         dags_folder: Folder for DAG files, where the user chose one.
+        listener: Is told what a run does.
+        build_listener: Is told of images that are built.
     """
 
     storage: Storage
@@ -79,6 +84,7 @@ class Submission:
     project_root: Path = field(default_factory=Path.cwd)
     dags_folder: Path | None = None
     listener: ProgressListener = field(default_factory=Silent)
+    build_listener: BuildListener | None = None
 
 
 def new_run_name(pipeline: str) -> str:

@@ -56,7 +56,9 @@ def start_local_run(storage: Storage, record: RunRecord) -> None:
     Raises:
         DuplicateRunNameError: another local run of the pipeline has it.
     """
-    if not storage.create(local_run_path(record.pipeline, record.run_name), record.to_json()):
+    path, document = local_run_path(record.pipeline, record.run_name), record.to_json()
+    # The answer to the first request may be lost, and that to its repetition says that something is there.
+    if not storage.create(path, document) and storage.read(path) != document:
         raise _duplicate(record.pipeline, record.run_name)
 
 

@@ -20,9 +20,12 @@ from airflow_provider_pipes.runtime.retention import KEPT_SNAPSHOTS, LISTING, ho
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
 
-__all__ = ["contents_hash", "extract_snapshot", "find_extracted", "load_snapshot"]
+__all__ = ["contents_hash", "extract_snapshot", "find_extracted", "load_snapshot", "own_folder"]
 
 CACHE_VARIABLE = "PIPES_CACHE_DIR"
+BAKED_CODE = Path("/opt/airflow-provider-pipes/code")
+"""Where an image that was built with its code has it."""
+
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
 _CODE = "code"
 _METHODS = (0, 8)  # Stored and deflated; nothing of ours is packed otherwise.
@@ -59,7 +62,7 @@ def extract_snapshot(
     found = find_extracted(expected_hash, cache_dir)
     if found is not None:
         return found
-    cache = _own_folder(cache_dir)
+    cache = own_folder(_CODE, cache_dir)
     if cache is not None:
         with suppress(OSError):  # Read-only or full: a temporary folder may be neither.
             code = _extract_into(cache, data, expected_hash)
@@ -88,8 +91,8 @@ def find_extracted(expected_hash: str, cache_dir: Path | None = None) -> Path | 
         raise SnapshotError(
             f"{expected_hash!r} is no hash of a code snapshot; expected 64 hexadecimal digits"
         )
-    places = [_temporary.get(expected_hash)]
-    cache = _own_folder(cache_dir)
+    places = [_temporary.get(expected_hash), _baked(expected_hash)]
+    cache = own_folder(_CODE, cache_dir)
     if cache is not None:
         places.append(cache / expected_hash)
     for place in places:
@@ -101,12 +104,28 @@ def find_extracted(expected_hash: str, cache_dir: Path | None = None) -> Path | 
     return None
 
 
-def _own_folder(cache_dir: Path | None) -> Path | None:
-    """Return the folder of extracted snapshots if it is, or can be made, this user's alone."""
+def _baked(expected_hash: str) -> Path | None:
+    """Return the folder of a snapshot that is part of this image, which root put there and nobody else."""
+    place = BAKED_CODE / expected_hash
+    try:
+        status = place.lstat()
+    except OSError:
+        return None
+    roots_own = status.st_uid == 0 and not status.st_mode & 0o022
+    return place if stat.S_ISDIR(status.st_mode) and roots_own else None
+
+
+def own_folder(name: str, cache_dir: Path | None = None) -> Path | None:
+    """Return a folder of the cache if it is, or can be made, this user's alone (mode 0700).
+
+    Args:
+        name: What it is called there: "code" for extracted snapshots.
+        cache_dir: The cache, instead of the user's.
+    """
     cache = cache_dir or _user_cache()
     if cache is None:
         return None
-    folder = cache / "code"
+    folder = cache / name
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.lstat()

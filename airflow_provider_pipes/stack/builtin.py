@@ -8,6 +8,7 @@ from typing import Any
 from airflow_provider_pipes.stack.enums import StackComponentType
 
 _PACKAGE = "airflow_provider_pipes"
+_IMAGES = f"{_PACKAGE}.images.flavors"
 _STORES = f"{_PACKAGE}.artifacts.remote_flavors"
 
 # (class path, what to install for it); read by FlavorRegistry, imported on first use.
@@ -26,8 +27,14 @@ BUILT_IN_FLAVORS: Mapping[StackComponentType, Mapping[str, tuple[str, str | None
     StackComponentType.STEP_OPERATOR: {
         "subprocess": (f"{_PACKAGE}.step_operators.subprocess_flavor:SubprocessStepOperatorFlavor", None),
     },
-    StackComponentType.IMAGE_BUILDER: {},
-    StackComponentType.CONTAINER_REGISTRY: {},
+    StackComponentType.IMAGE_BUILDER: {
+        "docker": (f"{_IMAGES}:DockerImageBuilderFlavor", None),
+        "command": (f"{_IMAGES}:CommandImageBuilderFlavor", None),
+    },
+    StackComponentType.CONTAINER_REGISTRY: {
+        "local": (f"{_IMAGES}:LocalContainerRegistryFlavor", None),
+        "docker": (f"{_IMAGES}:DockerContainerRegistryFlavor", None),
+    },
 }
 
 BUILT_IN_STACK = "default"
@@ -42,4 +49,6 @@ BUILT_IN_TABLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         AIRFLOW_ORCHESTRATOR: {"flavor": "airflow"},
     },
     "artifact_stores": {"local": {"flavor": "local"}},
+    "image_builders": {"docker": {"flavor": "docker"}},
+    "container_registries": {"local": {"flavor": "local"}},
 }

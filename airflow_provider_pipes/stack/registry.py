@@ -25,6 +25,8 @@ _BASES = {
     StackComponentType.ORCHESTRATOR: "airflow_provider_pipes.orchestrators.BaseOrchestrator",
     StackComponentType.ARTIFACT_STORE: "airflow_provider_pipes.artifacts.component.BaseArtifactStore",
     StackComponentType.STEP_OPERATOR: "airflow_provider_pipes.step_operators.BaseStepOperator",
+    StackComponentType.IMAGE_BUILDER: "airflow_provider_pipes.images.BaseImageBuilder",
+    StackComponentType.CONTAINER_REGISTRY: "airflow_provider_pipes.images.BaseContainerRegistry",
 }
 _ANY_BASE = "airflow_provider_pipes.stack.StackComponent"
 

@@ -6,17 +6,27 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_pipes.testing.dag_files import new_home
 from tests.docs.reader import Reader
 from tests.docs.test_tutorial import TUTORIAL
 from tests.examples.documents import DOCUMENTS, ROOT, blocks
 
+HOW_TO = ROOT / "docs" / "how-to"
+# These need a Docker engine or more; tests/engines/test_docs.py follows them.
+WITH_ENGINE = frozenset(
+    HOW_TO / f"{name}.md" for name in ("docker", "kubernetes", "images", "secrets", "gpus")
+)
 PAGES = [
-    each for each in DOCUMENTS if each != TUTORIAL and any(block.title for block in blocks(documents=(each,)))
+    each
+    for each in DOCUMENTS
+    if each not in WITH_ENGINE
+    and each != TUTORIAL
+    and any(block.title for block in blocks(documents=(each,)))
 ]
 
 
-# This one tests a DAG on a real Airflow.
-WITH_AIRFLOW = {ROOT / "docs" / "how-to" / "testing.md"}
+# These run a DAG on a real Airflow.
+WITH_AIRFLOW = {HOW_TO / "testing.md", HOW_TO / "python-environments.md"}
 
 
 @pytest.mark.parametrize(
@@ -32,9 +42,12 @@ WITH_AIRFLOW = {ROOT / "docs" / "how-to" / "testing.md"}
 )
 def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
     reader = Reader(tmp_path / "reader")
+    if page in WITH_AIRFLOW:
+        home = new_home(tmp_path / "airflow")
+        reader.run(f"export AIRFLOW_HOME={home.path} AIRFLOW__CORE__LOAD_EXAMPLES=False")
     reader.follow(page)
     assert reader.done, f"{page} shows files and no command"
 
 
 def test_every_how_to_is_among_them() -> None:
-    assert set((ROOT / "docs" / "how-to").glob("*.md")) <= set(PAGES)
+    assert set(HOW_TO.glob("*.md")) <= {*PAGES, *WITH_ENGINE}

@@ -20,7 +20,8 @@ from tests.engines.docker_steps import DockerProject
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
 
-# Each step waits until the test makes a file "go", or for longer than any test; the file lies beside the notes.
+# Each step waits for a word of the test, longer than any test takes.
+SECRET = "s3cr3t-of-the-kills-tests"
 STEPS = """
     import os
     import signal
@@ -30,7 +31,7 @@ STEPS = """
 
     from notes import note
 
-    from airflow_provider_pipes import pipeline, step
+    from airflow_provider_pipes import DockerSettings, pipeline, step
 
     SOON = {"retry_delay": timedelta(seconds=0.1)}
 
@@ -42,6 +43,16 @@ STEPS = """
                     return word.partition(":")[2]
             time.sleep(0.1)
         raise TimeoutError
+
+
+    @step
+    def knows() -> None:
+        print("the secret is", os.environ["TOKEN"])
+
+
+    @pipeline(docker=DockerSettings(secrets={"TOKEN": "environment:TEST_SECRET"}))
+    def docker_knows() -> None:
+        knows()
 
 
     @step(retries=0)
@@ -141,20 +152,28 @@ def _process_titled(title: str) -> int | None:
 def kills(docker_engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kills]:
     folder = tmp_path_factory.mktemp("docker-kills")
     # Airflow takes 5 minutes by default to notice that a worker died.
-    soon = {
+    settings = {
+        "TEST_SECRET": SECRET,
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
     }
-    home = new_home(folder / "airflow", soon)
+    home = new_home(folder / "airflow", settings)
     with DockerProject.new(folder / "project", home, docker_engine) as made:
-        names = ("docker_killed", "docker_deaf", "docker_survives")
+        names = ("docker_knows", "docker_killed", "docker_deaf", "docker_survives")
         made.project.write("steps.py", STEPS.replace("WORDS", repr(str(made.words_file))))
         made.deploy(*(f"steps.py:{name}" for name in names))
         with run_airflow(home) as airflow:
             for name in names:
                 airflow.api.unpause(name)
             yield Kills(airflow, made)
+
+
+def test_a_secret_is_masked_in_what_the_container_prints(kills: Kills) -> None:
+    run = kills.api.run("docker_knows")
+    log = kills.api.log("docker_knows", run, "knows")
+    assert "the secret is ***" in log
+    assert SECRET not in log
 
 
 def test_a_task_marked_failed_leaves_no_container_and_runs_finally_blocks(kills: Kills) -> None:
@@ -169,7 +188,10 @@ def test_a_task_marked_failed_leaves_no_container_and_runs_finally_blocks(kills:
 def test_a_deleted_run_leaves_no_container(kills: Kills) -> None:
     run = kills.start("docker_killed", "deleted")
 
-    kills.api.request("DELETE", f"dags/docker_killed/dagRuns/{run}")
+    # Airflow deletes no run that still runs.
+    path = f"dags/docker_killed/dagRuns/{run}"
+    kills.api.request("PATCH", path, {"state": "failed"})
+    kills.api.request("DELETE", path)
 
     kills.wait_until_none_is_left()
     assert kills.noted("deleted") == ["started", "finally"]

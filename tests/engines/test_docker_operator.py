@@ -28,7 +28,14 @@ STEPS = """
 
     from notes import note
 
-    from airflow_provider_pipes import DockerSettings, FailWithoutRetry, ResourceSettings, SkipStep, pipeline, step
+    from airflow_provider_pipes import (
+        DockerSettings,
+        FailWithoutRetry,
+        ResourceSettings,
+        SkipStep,
+        pipeline,
+        step,
+    )
 
     SOON = {"retries": 2, "retry_delay": timedelta(seconds=0.1)}
 
@@ -153,7 +160,6 @@ STEPS = """
         )
     )
     def knows() -> None:
-        print("the secret is", os.environ["TOKEN"])
         note("knows", os.environ["PLAIN"], len(os.environ["TOKEN"]))
 
 
@@ -220,13 +226,14 @@ def finished(docker_engine: DockerEngine, tmp_path_factory: pytest.TempPathFacto
         names = ["chain", "endings", "late", "talking", "given"]
         made.deploy(*(f"steps.py:{name}" for name in names))
         made.deploy("steps.py:kept", auto_remove="success")
-        for name, arguments in {
+        refused: dict[str, dict[str, Any]] = {
             "unpullable": {"image": "127.0.0.1:9/no/such:image"},
             "unreachable": {"docker_url": "unix:///nowhere/docker.sock"},
             "without_python": {"entrypoint": "pithon"},
             "unmountable": {"mounts": [{"type": "bind", "source": "/no/such/folder", "target": "/data"}]},
             "skipped_by_code": {"entrypoint": ["sh", "-c", "exit 42"], "skip_on_exit_code": 42},
-        }.items():
+        }
+        for name, arguments in refused.items():
             made.project.write(f"{name}.py", SIMPLE.replace("NAME", name))
             made.deploy(f"{name}.py:{name}", **arguments)
             names.append(name)
@@ -329,8 +336,7 @@ def test_variables_arrive_as_they_were_written(finished: Finished) -> None:
 
 
 def test_a_secret_reaches_the_step_and_nothing_that_airflow_keeps(finished: Finished) -> None:
-    home, log = finished.home, finished.runs["given"].log
-    assert "the secret is ***" in log
+    home = finished.home
     for table in ("rendered_task_instance_fields", "xcom", "serialized_dag", "task_instance"):
         rows = home.rows(f"SELECT * FROM {table}")
         assert rows
@@ -342,8 +348,14 @@ def test_a_secret_reaches_the_step_and_nothing_that_airflow_keeps(finished: Fini
 @pytest.mark.parametrize(
     ("pipeline", "said"),
     [
-        ("unpullable", r"^step 'simple': image '127\.0\.0\.1:9/no/such:image' is not on the Docker engine and "),
-        ("unreachable", r"^step 'simple': no Docker engine answers at unix:///nowhere/docker.sock \(.*\); is it"),
+        (
+            "unpullable",
+            r"^step 'simple': image '127\.0\.0\.1:9/no/such:image' is not on the Docker engine and ",
+        ),
+        (
+            "unreachable",
+            r"^step 'simple': no Docker engine answers at unix:///nowhere/docker.sock \(.*\); is it",
+        ),
         ("without_python", r"^step 'simple': image 'sha256:\w+' has no `python` on its PATH \("),
         ("unmountable", r"^step 'simple': the Docker engine at \S+ has no such folder \(.*/no/such/folder"),
     ],

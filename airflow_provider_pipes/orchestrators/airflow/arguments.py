@@ -17,7 +17,13 @@ from airflow_provider_pipes.models.deployment import (
     StepSpec,
 )
 from airflow_provider_pipes.models.settings import Schedule, TaskSettings
+from airflow_provider_pipes.orchestrators.airflow.flavor import (
+    GPU_RESOURCE,
+    GPU_TYPE_LABEL,
+    AirflowOrchestratorConfig,
+)
 from airflow_provider_pipes.orchestrators.airflow.literal import Call, Name
+from airflow_provider_pipes.orchestrators.airflow.modes import Mode, resource_pool
 
 Arguments = dict[str, Any]
 
@@ -28,9 +34,21 @@ _UNITS = {"days": timedelta(days=1), "hours": timedelta(hours=1), "minutes": tim
 
 
 def dag_arguments(
-    deployment: PipelineDeployment, dag_id: str, store: str | Name, store_connection_id: str | None
+    deployment: PipelineDeployment,
+    dag_id: str,
+    store: str | Name,
+    store_connection_id: str | None,
+    common: Arguments,
 ) -> Arguments:
-    """Return the arguments of the DAG, without those that are Airflow's own default."""
+    """Return the arguments of the DAG, without those that are Airflow's own default.
+
+    Args:
+        deployment: The pipeline.
+        dag_id: Airflow's name for it.
+        store: Address of the artifact store.
+        store_connection_id: Airflow connection that opens it.
+        common: Further arguments for all tasks whose operator has them.
+    """
     pipeline = deployment.pipeline
     arguments: Arguments = {"dag_id": dag_id}
     if pipeline.description:
@@ -44,18 +62,52 @@ def dag_arguments(
         arguments["tags"] = list(pipeline.tags)
     if pipeline.parameters:
         arguments["params"] = {each.name: _param(each) for each in pipeline.parameters}
-    arguments["default_args"] = _default_args(deployment, store, store_connection_id)
+    arguments["default_args"] = _default_args(deployment, store, store_connection_id, common)
     return arguments
 
 
-def task_arguments(step: StepSpec, pipeline: PipelineConfig) -> Arguments:
-    """Return the arguments of a step's task, without those that the DAG gives to all tasks."""
+def task_arguments(
+    step: StepSpec,
+    pipeline: PipelineConfig,
+    mode: Mode,
+    image: str | Name | None,
+    config: AirflowOrchestratorConfig,
+    common_arguments: Arguments | None = None,
+) -> Arguments:
+    """Return the arguments of a step's task, without those that the DAG gives to all tasks.
+
+    Args:
+        step: The step.
+        pipeline: Its pipeline.
+        mode: How it runs.
+        image: The image that it runs in, if it needs one.
+        config: The orchestrator's configuration.
+        common_arguments: What the DAG gives to all tasks beside the settings of the pipeline.
+    """
     arguments: Arguments = {"task_id": step.name}
+    if image is not None:
+        arguments["image"] = image
     if step.doc:
         arguments["doc_md"] = markdown(step.doc)
     common = _task_settings(pipeline.task)
     own = _task_settings(step.task)
-    return arguments | {name: value for name, value in own.items() if value != common.get(name)}
+    if pool := resource_pool(step, mode, config):
+        own = {**own, "pool": pool.name, "pool_slots": own.get("pool_slots", pool.slots)}
+    arguments |= {name: value for name, value in own.items() if value != common.get(name)}
+    given = common_arguments or {}
+    return arguments | {name: value for name, value in mode.arguments.items() if name not in given}
+
+
+def pod_arguments(config: AirflowOrchestratorConfig, local_store: bool) -> Arguments:
+    """Return what operators of pods are told of the cluster, without what is their own default."""
+    arguments: Arguments = {}
+    if local_store and config.store_volume is not None:
+        arguments["store_volume"] = json.loads(canonical_json(config.store_volume))
+    if config.gpu_resource != GPU_RESOURCE:
+        arguments["gpu_resource"] = config.gpu_resource
+    if config.gpu_type_label != GPU_TYPE_LABEL:
+        arguments["gpu_type_label"] = config.gpu_type_label
+    return arguments
 
 
 def markdown(text: str) -> str:
@@ -63,7 +115,9 @@ def markdown(text: str) -> str:
     return f"{text}\n" if text.endswith(".md") else text
 
 
-def _default_args(deployment: PipelineDeployment, store: str | Name, connection_id: str | None) -> Arguments:
+def _default_args(
+    deployment: PipelineDeployment, store: str | Name, connection_id: str | None, common: Arguments
+) -> Arguments:
     arguments: Arguments = {
         "deployment_id": deployment.id,
         "pipeline": deployment.pipeline.name,
@@ -71,7 +125,7 @@ def _default_args(deployment: PipelineDeployment, store: str | Name, connection_
     }
     if connection_id is not None:
         arguments["store_connection_id"] = connection_id
-    return arguments | _task_settings(deployment.pipeline.task)
+    return arguments | common | _task_settings(deployment.pipeline.task)
 
 
 def _task_settings(settings: TaskSettings) -> Arguments:

@@ -7,7 +7,7 @@ import keyword
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from airflow_provider_pipes.models.canonical import sha256_hex
 
@@ -16,8 +16,9 @@ MAX_LENGTH = 40
 
 # The names that a DAG file uses itself, whatever its pipeline.
 _OF_THE_FILE = {
-    "DAG", "STORE", "UTC", "CronTriggerTimetable", "DeltaTriggerTimetable", "Param", "StepPythonOperator",
-    "ZoneInfo", "airflow", "airflow_provider_pipes", "dag", "datetime", "os", "timedelta",
+    "DAG", "IMAGE", "STORE", "UTC", "CronTriggerTimetable", "DeltaTriggerTimetable", "Param",
+    "StepDockerOperator", "StepKubernetesPodOperator", "StepPythonOperator", "ZoneInfo", "airflow",
+    "airflow_provider_pipes", "dag", "datetime", "os", "step_operator_class", "timedelta",
 }  # fmt: skip
 # Names must not depend on the version of Python, nor on whether `site` was loaded: so the one public builtin
 # that 3.13 added is left out. All others, and the keywords, are the same in every version that we support.
@@ -26,13 +27,17 @@ _OF_SITE = {"copyright", "credits", "exit", "license", "quit"}
 RESERVED = frozenset(_OF_THE_FILE | _BUILTINS | _OF_SITE | set(keyword.kwlist) | {"case", "match", "type"})
 
 
-def variable_names(names: Sequence[str]) -> dict[str, str]:
+def variable_names(names: Sequence[str], also_taken: Collection[str] = ()) -> dict[str, str]:
     """Return a variable name for each of the step names, all of them different.
 
     A name that is a usable identifier stays as it is; others are made one, with a few digits of
     their hash where two would become the same. The order of ``names`` makes no difference.
+
+    Args:
+        names: The names of the steps.
+        also_taken: Names that the DAG file uses itself, beside those that any may.
     """
-    wished = {name: _identifier(name) for name in names}
+    wished = {name: _beside(_identifier(name), also_taken) for name in names}
     holders = Counter(wished.values())
     variables = {name: wish for name, wish in wished.items() if wish == name or holders[wish] == 1}
     taken = set(variables.values()) | set(wished.values())
@@ -41,6 +46,12 @@ def variable_names(names: Sequence[str]) -> dict[str, str]:
             variables[name] = _free(_candidates(wished[name], name), taken)
             taken.add(variables[name])
     return {name: variables[name] for name in names}
+
+
+def _beside(identifier: str, taken: Collection[str]) -> str:
+    while identifier in taken:
+        identifier = f"{identifier}_"
+    return identifier
 
 
 def _identifier(name: str) -> str:

@@ -124,13 +124,14 @@ def _parameter_problems(pipeline: PipelineConfig) -> Iterator[str | None]:
     for parameter in pipeline.parameters:
         name = f"parameter {parameter.name!r}"
         yield _text_problem(f"the name of {name}", parameter.name)
-        yield from sorted(set(_value_problems(f"the JSON schema of {name}", parameter.json_schema)))
+        yield from sorted(set(value_problems(f"the JSON schema of {name}", parameter.json_schema)))
         if not parameter.required:
-            yield from sorted(set(_value_problems(f"the default of {name}", parameter.default)))
+            yield from sorted(set(value_problems(f"the default of {name}", parameter.default)))
             yield _garbled_default(name, parameter.default)
 
 
-def _value_problems(what: str, value: Any, depth: int = 0) -> Iterator[str]:
+def value_problems(what: str, value: Any, depth: int = 0) -> Iterator[str]:
+    """Yield what Airflow would not take, or garble, in a JSON value."""
     if depth > MAX_NESTING:
         yield f"{what} is nested more than {MAX_NESTING} levels deep: flatten it"
     elif isinstance(value, str):
@@ -142,7 +143,7 @@ def _value_problems(what: str, value: Any, depth: int = 0) -> Iterator[str]:
     elif isinstance(value, list | tuple | dict):
         parts = [*value, *value.values()] if isinstance(value, dict) else value
         for part in parts:
-            yield from _value_problems(what, part, depth + 1)
+            yield from value_problems(what, part, depth + 1)
 
 
 def _number_problems(what: str, value: Any) -> Iterator[str]:

@@ -27,7 +27,7 @@ def store_location(store_root_uri: str, project_root: Path, dags_folder: Path) -
     Where a local store and the folder are both inside the project, the path between them is the same
     in every checkout, and so are the bytes of the DAG file. A link on the way would lead it astray.
     """
-    path = _local_path(store_root_uri)
+    path = local_path(store_root_uri)
     if path is None:
         return StoreLocation(store_root_uri)
     store = Path(os.path.abspath(path))
@@ -38,7 +38,8 @@ def store_location(store_root_uri: str, project_root: Path, dags_folder: Path) -
     return StoreLocation(Path(os.path.relpath(to_store, to_folder)).as_posix(), relative=True)
 
 
-def _local_path(uri: str) -> str | None:
+def local_path(uri: str) -> str | None:
+    """Return the folder of a store on this machine, or None for a remote one."""
     if uri.startswith("file:"):
         return unquote(urlsplit(uri).path)
     return None if "://" in uri else uri

@@ -8,12 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_pipes.compiler.allocation import collection_paused
-from airflow_provider_pipes.models.deployment import PipelineDeployment
-from airflow_provider_pipes.orchestrators.airflow.arguments import Arguments, dag_arguments, task_arguments
+from airflow_provider_pipes.models.deployment import PipelineDeployment, StepSpec
+from airflow_provider_pipes.orchestrators.airflow.arguments import (
+    Arguments,
+    dag_arguments,
+    pod_arguments,
+    task_arguments,
+)
+from airflow_provider_pipes.orchestrators.airflow.flavor import AirflowOrchestratorConfig
 from airflow_provider_pipes.orchestrators.airflow.identifiers import variable_names
+from airflow_provider_pipes.orchestrators.airflow.image_names import image_names
+from airflow_provider_pipes.orchestrators.airflow.kinds import TaskKind, import_lines, task_kinds
 from airflow_provider_pipes.orchestrators.airflow.literal import LINE_LENGTH, Call, Name, names_in
 from airflow_provider_pipes.orchestrators.airflow.location import StoreLocation
 from airflow_provider_pipes.orchestrators.airflow.marker import Marker
+from airflow_provider_pipes.orchestrators.airflow.modes import common_arguments, mode_of
+from airflow_provider_pipes.orchestrators.airflow.operator_config import KUBERNETES
 from airflow_provider_pipes.orchestrators.airflow.templates import render_template
 
 _MODULES = {
@@ -29,35 +39,13 @@ _MODULES = {
 
 
 @dataclass(frozen=True)
-class TaskKind:
-    """A kind of task: what its template needs the file to import.
-
-    Attributes:
-        stock_module: Module of the Airflow operator below ours. The dag-processor imports it once,
-            before it forks, only where a file names it.
-    """
-
-    template: str
-    module: str
-    operator: str
-    stock_module: str
-
-
-PYTHON = TaskKind(
-    template="python.py.jinja",
-    module="airflow_provider_pipes.operators.python",
-    operator="StepPythonOperator",
-    stock_module="airflow.providers.standard.operators.python",
-)
-
-
-@dataclass(frozen=True)
 class Task:
-    """One task, as the templates see it."""
+    """One task, as the templates see it; ``operator`` is the name of its operator in the file."""
 
     variable: str
     template: str
     arguments: Arguments
+    operator: str = ""
 
 
 def render_dag_file(
@@ -66,6 +54,7 @@ def render_dag_file(
     store: StoreLocation,
     store_connection_id: str | None = None,
     templates_dir: Path | None = None,
+    config: AirflowOrchestratorConfig | None = None,
 ) -> str:
     """Return the text of the DAG file.
 
@@ -75,37 +64,74 @@ def render_dag_file(
         store: The artifact store's root.
         store_connection_id: Airflow connection that opens the store.
         templates_dir: Templates of a user's own, in place of ours of the same name.
+        config: The orchestrator's configuration.
 
     Raises:
         ConfigurationError: one of the user's templates fails.
+        DeployError: a step that runs in a container has no image yet.
     """
     with collection_paused():
-        context = _context(deployment, dag_id, store, store_connection_id)
+        rendering = _Rendering(deployment, store, config or AirflowOrchestratorConfig())
+        context = rendering.context(dag_id, store_connection_id)
         marker = Marker(deployment.pipeline.source, deployment.id)
         return marker.comment() + render_template(context, templates_dir)
 
 
-def _context(
-    deployment: PipelineDeployment, dag_id: str, store: StoreLocation, store_connection_id: str | None
-) -> dict[str, Any]:
-    constants = {"STORE": _beside_the_file(store.text)} if store.relative else {}
-    address = Name("STORE") if store.relative else store.text
-    arguments = dag_arguments(deployment, dag_id, address, store_connection_id)
-    variables = variable_names([step.name for step in deployment.step_specs])
-    tasks = [
-        Task(variables[step.name], PYTHON.template, task_arguments(step, deployment.pipeline))
-        for step in deployment.step_specs
-    ]
-    return {
-        "deployment": deployment,
-        "imports": _imports(
-            [*constants.values(), arguments, *(task.arguments for task in tasks)], PYTHON if tasks else None
-        ),
-        "constants": constants,
-        "arguments": arguments,
-        "tasks": tasks,
-        "edges": _edges(deployment, variables),
-    }
+class _Rendering:
+    """What the parts of one DAG file have to agree on: kinds of tasks, images, names of variables."""
+
+    def __init__(
+        self, deployment: PipelineDeployment, store: StoreLocation, config: AirflowOrchestratorConfig
+    ) -> None:
+        self.deployment = deployment
+        self.store = store
+        self.config = config
+        self.modes = {step.name: mode_of(step, config) for step in deployment.step_specs}
+        self.kinds = task_kinds(self.modes.values())
+        self.common = common_arguments([*self.modes.values()])
+        operators = {
+            name
+            for kind in self.kinds.values()
+            if kind.stock is not None
+            for name in (kind.operator, kind.stock.alias)
+        }
+        self.variables = variable_names([*self.modes], operators)
+        containers = [step for step in deployment.step_specs if self.modes[step.name].in_container]
+        self.images = image_names(containers, self.variables, operators)
+
+    def context(self, dag_id: str, store_connection_id: str | None) -> dict[str, Any]:
+        """Return the names that the templates may use."""
+        constants = self._constants()
+        address = Name("STORE") if self.store.relative else self.store.text
+        pods = pod_arguments(self.config, "://" not in self.store.text) if KUBERNETES in self.kinds else {}
+        arguments = dag_arguments(self.deployment, dag_id, address, store_connection_id, pods | self.common)
+        tasks = [self._task(step) for step in self.deployment.step_specs]
+        values = [*constants.values(), arguments, *(task.arguments for task in tasks)]
+        return {
+            "deployment": self.deployment,
+            "imports": _imports(values, self.kinds.values()),
+            "constants": constants,
+            "arguments": arguments,
+            "tasks": tasks,
+            "edges": _edges(self.deployment, self.variables),
+        }
+
+    def _constants(self) -> dict[str, Any]:
+        constants: dict[str, Any] = {}
+        if self.store.relative:
+            constants["STORE"] = _beside_the_file(self.store.text)
+        constants |= {name: image for image, name in self.images.items()}
+        made = (kind for kind in self.kinds.values() if kind.definition is not None)
+        return constants | {kind.operator: kind.definition for kind in made}
+
+    def _task(self, step: StepSpec) -> Task:
+        mode = self.modes[step.name]
+        kind = self.kinds[mode.operator]
+        image: str | Name | None = None
+        if mode.in_container:
+            image = Name(self.images[str(step.image)]) if step.image in self.images else step.image
+        arguments = task_arguments(step, self.deployment.pipeline, mode, image, self.config, self.common)
+        return Task(self.variables[step.name], kind.template, arguments, kind.operator)
 
 
 def _beside_the_file(path: str) -> Call:
@@ -114,7 +140,7 @@ def _beside_the_file(path: str) -> Call:
     return Call("os.path.abspath", [Call("os.path.join", [here, path])])
 
 
-def _imports(values: Iterable[Any], kind: TaskKind | None) -> list[str]:
+def _imports(values: Iterable[Any], kinds: Iterable[TaskKind]) -> list[str]:
     names = {name for value in values for name in names_in(value)} | {"DAG"}
     members: dict[str, list[str]] = {}
     for name in sorted(names & _MODULES.keys(), key=_import_order):
@@ -125,13 +151,7 @@ def _imports(values: Iterable[Any], kind: TaskKind | None) -> list[str]:
     standard = [*(["import os"] if uses_os else []), *froms.values()]
     if standard:
         standard.append("")
-    if kind is None:
-        return [*standard, airflow]
-    # Nothing in the file uses the stock module's name: it is there for the dag-processor, which looks for it.
-    stock = f"import {kind.stock_module}  # noqa: F401"
-    ours = f"from {kind.module} import {kind.operator}"
-    # Whether ours is the project's own or a third party's depends on where a linter is started.
-    return [*standard, stock, airflow, "", "# isort: split", ours]
+    return [*standard, *import_lines(kinds, airflow)]
 
 
 def _import_order(name: str) -> tuple[bool, bool, str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_pipes.environments import KEPT_ENVIRONMENTS
 from airflow_provider_pipes.get_provider_info import get_provider_info
 from airflow_provider_pipes.runtime.retention import KEPT_SNAPSHOTS
 
@@ -29,7 +30,7 @@ def told(function):
     except ConfigurationError as error:
         return f"error: {error}"
 
-names = ("cache_dir", "cached_snapshots", "use_cache")
+names = ("cache_dir", "cached_environments", "cached_snapshots", "use_cache")
 print(json.dumps({name: told(getattr(configuration, name)) for name in names}))
 """
 
@@ -55,14 +56,19 @@ def test_without_any_setting_the_documented_defaults_hold(tmp_path: Path) -> Non
     found = read(tmp_path)
     assert found == {name: str(option["default"]) for name, option in OPTIONS.items()}
     assert found["cached_snapshots"] == str(KEPT_SNAPSHOTS)
+    assert found["cached_environments"] == str(KEPT_ENVIRONMENTS)
 
 
 @pytest.mark.airflow
 def test_the_file_and_the_environment_are_read(tmp_path: Path) -> None:
-    found = read(
-        tmp_path, "cache_dir = /var/cache/pipes\nuse_cache = False\n", AIRFLOW__PIPES__CACHED_SNAPSHOTS="7"
-    )
-    assert found == {"cache_dir": "/var/cache/pipes", "cached_snapshots": "7", "use_cache": "False"}
+    file = "cache_dir = /var/cache/pipes\ncached_environments = 3\nuse_cache = False\n"
+    found = read(tmp_path, file, AIRFLOW__PIPES__CACHED_SNAPSHOTS="7")
+    assert found == {
+        "cache_dir": "/var/cache/pipes",
+        "cached_environments": "3",
+        "cached_snapshots": "7",
+        "use_cache": "False",
+    }
 
 
 @pytest.mark.airflow

@@ -154,7 +154,7 @@ def test_a_slip_in_a_templates_name_is_told(tmp_path: Path) -> None:
     (tmp_path / "pyhton.py.jinja").write_text("pass\n")
     said = refused(tmp_path)
     assert "pyhton.py.jinja is not used: did you mean 'python.py.jinja'?" in said
-    assert "dag.py.jinja, python.py.jinja" in said
+    assert "dag.py.jinja, docker.py.jinja, kubernetes.py.jinja, operator.py.jinja, python.py.jinja" in said
 
 
 def test_one_may_include_further_ones_whatever_their_names(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_all_that_is_wrong_with_a_stack_is_told_at_once(file: Path) -> None:
         r"(?s)register stack 'a b'.*'a b' is no name.*no orchestrator 'lcoal' \(did you mean 'local'\?\)"
         r".*"
         r"no artifact store 'gpu' \(there is one as step operator\).*no step operator 'x'.*"
-        r"'gpu' is given more than once.*no image builder 'kaniko'; there are none yet; register it first: "
+        r"'gpu' is given more than once.*no image builder 'kaniko'; there are: docker; register it first: "
         r"pipes image-builder register kaniko --flavor"
     )
     refused(file, says, register_stack, "a b", parts)

@@ -83,9 +83,10 @@ def test_a_flavor_of_another_kind_is_recognized() -> None:
         FlavorRegistry().load(STEP_OPERATOR, "s3")
 
 
-def test_a_kind_without_flavors_says_so() -> None:
-    with pytest.raises(FlavorError, match="unknown image builder flavor 'docker'; known: none"):
-        FlavorRegistry().load(StackComponentType.IMAGE_BUILDER, "docker")
+def test_what_there_is_of_a_kind_is_listed() -> None:
+    message = r"unknown image builder flavor 'dokcer' \(did you mean 'docker'\?\); known: command, docker"
+    with pytest.raises(FlavorError, match=message):
+        FlavorRegistry().load(StackComponentType.IMAGE_BUILDER, "dokcer")
 
 
 def test_two_sources_for_one_name_are_both_named(install: Install) -> None:

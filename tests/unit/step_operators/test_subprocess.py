@@ -107,7 +107,7 @@ def test_a_command_that_does_not_exist_is_told() -> None:
 
 
 def test_what_a_child_leaves_running_does_not_hold_up_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_pipes.step_operators.subprocess._DRAIN_SECONDS", 0.2)
+    monkeypatch.setattr("airflow_provider_pipes.step_operators.child_process._DRAIN_SECONDS", 0.2)
     begin = time.monotonic()
     launch("import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(15)'])")
     assert time.monotonic() - begin < 10
@@ -116,7 +116,7 @@ def test_what_a_child_leaves_running_does_not_hold_up_its_end(monkeypatch: pytes
 PARENT = """
 import logging, sys
 from tests.unit.step_operators.test_subprocess import INFO, OPERATOR
-import airflow_provider_pipes.step_operators.subprocess as module
+import airflow_provider_pipes.step_operators.child_process as module
 logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stdout)
 module.GRACE_SECONDS = float(sys.argv[2])
 OPERATOR.launch(INFO, ["python", "-c", sys.argv[1]])

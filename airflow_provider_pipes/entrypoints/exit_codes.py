@@ -1,0 +1,37 @@
+"""What the exit code of a step's process means, wherever that ran."""
+
+from __future__ import annotations
+
+import signal
+
+from airflow_provider_pipes.entrypoints.base_entrypoint_configuration import EXIT_USAGE
+from airflow_provider_pipes.entrypoints.entrypoint import (
+    EXIT_FAIL_WITHOUT_RETRY,
+    EXIT_SKIP,
+    EXIT_STEP_FAILED,
+    EXIT_STORE_UNREACHABLE,
+)
+
+_MEANING = {
+    EXIT_STEP_FAILED: "the step failed",
+    EXIT_USAGE: "the entrypoint did not take its arguments",
+    EXIT_STORE_UNREACHABLE: "the artifact store is unreachable; trying again may help",
+    EXIT_FAIL_WITHOUT_RETRY: "the step asked to fail without retry",
+    EXIT_SKIP: "the step asked to be skipped",
+}
+# A shell, and so a container, says by 128 and the signal's number which one ended a process.
+_SIGNALLED = range(129, 129 + 64)
+
+
+def exit_meaning(code: int) -> str:
+    """Return what an exit code of the entrypoint, or of what ran it, says about the step."""
+    if code in _SIGNALLED:
+        return f"it was ended by {_signal_name(code - 128)}"
+    return _MEANING.get(code, "it failed")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

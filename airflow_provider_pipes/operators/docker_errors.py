@@ -1,0 +1,154 @@
+"""What goes wrong between a worker and a Docker engine, each told in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_pipes.entrypoints.exit_codes import exit_meaning
+from airflow_provider_pipes.errors import ContainerError
+
+if TYPE_CHECKING:
+    from docker.errors import APIError
+
+    from airflow_provider_pipes.operators.container_job import ContainerJob
+    from airflow_provider_pipes.operators.docker import StepDockerOperator
+
+_MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class ContainerEnd:
+    """How a container ended, as its engine tells it.
+
+    Attributes:
+        exit_code: What its command exited with.
+        out_of_memory: Whether the kernel ended one of its processes for memory.
+        memory_limit: Bytes that it might use; 0 for no limit.
+        said: What the engine says went wrong, if anything.
+    """
+
+    exit_code: int
+    out_of_memory: bool = False
+    memory_limit: int = 0
+    said: str = ""
+
+    @classmethod
+    def of(cls, inspected: dict[str, Any]) -> ContainerEnd:
+        """Read it from what the engine tells of a container."""
+        state, host_config = inspected["State"], inspected.get("HostConfig") or {}
+        return cls(
+            exit_code=int(state["ExitCode"]),
+            out_of_memory=bool(state.get("OOMKilled")),
+            memory_limit=int(host_config.get("Memory") or 0),
+            said=str(state.get("Error") or ""),
+        )
+
+    @property
+    def from_outside(self) -> bool:
+        """Whether a signal from outside ended it: SIGTERM or SIGKILL, and not for memory."""
+        return self.exit_code in (137, 143) and not self.out_of_memory
+
+
+@contextmanager
+def engine_errors(operator: StepDockerOperator, job: ContainerJob) -> Iterator[None]:
+    """Turn what the engine, or the way to it, raises into one sentence."""
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except APIError as error:
+        raise ContainerError(f"step {job.step!r}: {_refusal(operator, job, engine_says(error))}") from None
+    except (DockerException, RequestException) as error:
+        raise unreachable(operator, job, error) from None
+
+
+def unreachable(operator: StepDockerOperator, job: ContainerJob, error: Exception) -> ContainerError:
+    """Return the error for an engine that does not answer."""
+    return ContainerError(
+        f"step {job.step!r}: no Docker engine answers at {_address(operator)} ({error}); is it running, and "
+        "may the worker's user reach it?"
+    )
+
+
+def login_refused(operator: StepDockerOperator, job: ContainerJob, error: APIError) -> ContainerError:
+    """Return the error for a registry that does not take the connection's login."""
+    return ContainerError(
+        f"step {job.step!r}: the registry of connection {operator.docker_conn_id!r} refused its login: "
+        f"{engine_says(error)}; correct the connection's login and password"
+    )
+
+
+def not_pulled(job: ContainerJob, image: str, said: str) -> ContainerError:
+    """Return the error for an image that the engine can't pull."""
+    return ContainerError(
+        f"step {job.step!r}: image {image!r} is not on the Docker engine and can't be pulled: {said}"
+    )
+
+
+def ended_badly(job: ContainerJob, end: ContainerEnd, last_line: str = "") -> ContainerError:
+    """Return the error for a container that did not exit with 0."""
+    said = f"; its last line: {last_line}" if last_line else ""
+    meaning = _for_memory(job, end) if end.out_of_memory else exit_meaning(end.exit_code)
+    if end.said and not end.out_of_memory:
+        meaning += f" ({end.said})"
+    error = ContainerError(
+        f"step {job.step!r}: its Docker container exited with {end.exit_code}: {meaning}{said}"
+    )
+    error.job_exit_code = end.exit_code
+    return error
+
+
+def _for_memory(job: ContainerJob, end: ContainerEnd) -> str:
+    killed = (
+        "the kernel killed it for memory"
+        if end.exit_code == 137
+        else "one of its processes was killed for memory"
+    )
+    asked = job.resources.get("memory")
+    if not end.memory_limit:
+        return f"{killed}: it has no limit of its own, so the engine's machine ran out of memory"
+    limit = f"{end.memory_limit / _MEGABYTE:,.0f} MB"
+    if asked is None:
+        return f"{killed}: it may use {limit}; raise mem_limit of its operator_args"
+    return (
+        f"{killed}: it asked for memory={asked!r} and may use {limit}; "
+        "raise it: @step(resources=ResourceSettings(memory=…))"
+    )
+
+
+def engine_says(error: APIError) -> str:
+    """Return the engine's own words."""
+    said = error.explanation or error
+    text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    return " ".join(text.split())
+
+
+def _refusal(operator: StepDockerOperator, job: ContainerJob, said: str) -> str:
+    """Return what to do about it, where that is known."""
+    if "could not select device driver" in said:
+        return (
+            f"it asks for gpu_count={job.gpu_count}, and the Docker engine at {_address(operator)} has no "
+            "driver that gives GPUs to containers; install the NVIDIA Container Toolkit on its machine and "
+            f"restart Docker, or run the step elsewhere ({said})"
+        )
+    if "bind source path does not exist" in said:
+        return (
+            f"the Docker engine at {_address(operator)} has no such folder ({said}); a local artifact store "
+            "must be at the same path on the engine's machine as on the worker: share it, or use a store in "
+            "a bucket"
+        )
+    if "executable file not found" in said:
+        return (
+            f"image {operator.image!r} has no `python` on its PATH ({said}); let `pipes deploy` build the "
+            "image, or add Python to it"
+        )
+    return f"the Docker engine refused its container: {said}"
+
+
+def _address(operator: StepDockerOperator) -> str:
+    given = operator.docker_url
+    return given if isinstance(given, str) else ", ".join(given)

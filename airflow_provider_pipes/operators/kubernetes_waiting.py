@@ -1,0 +1,157 @@
+"""The wait for a pod's start: what it waits for reaches the task's log, and what can't come fails at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.cncf.kubernetes.utils.container import get_container_status
+from airflow.providers.cncf.kubernetes.utils.pod_manager import detect_pod_terminate_early_issues
+from kubernetes.client import ApiException  # noqa: TID253 - no DAG file imports this
+from urllib3.exceptions import HTTPError
+
+from airflow_provider_pipes.errors import ContainerError
+
+if TYPE_CHECKING:
+    from kubernetes.client import V1Pod
+
+    from airflow_provider_pipes.operators.kubernetes_run import PodRun
+
+# What keeps a container from its start and may still come right, as a Secret that is made later.
+_HINDRANCES = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+_HINDRANCE_SECONDS = 15.0
+_EVENT_SECONDS = 10.0
+
+
+class PodWait:
+    """Waits until a pod's container runs or has ended.
+
+    Args:
+        run: Whose pod it is.
+        pod: The pod.
+    """
+
+    def __init__(self, run: PodRun, pod: V1Pod) -> None:
+        self.run = run
+        self.operator = run.operator
+        self.pod = pod
+        self.told: set[str] = set()
+        self.words = ""
+        self.scheduled = False
+        self.since = time.monotonic()
+        self.hindered: float | None = None
+        self.next_events = self.since + _EVENT_SECONDS
+
+    def wait(self) -> None:
+        """Return once the pod has started.
+
+        Raises:
+            ContainerError: it can't start, or took too long.
+        """
+        while (pod := self._read()).status.phase not in ("Running", "Succeeded", "Failed"):
+            self._note_schedule(pod)
+            self._tell(pod)
+            self._fail_if_hopeless(pod)
+            self._fail_if_late()
+            time.sleep(self.operator.startup_check_interval_seconds)
+
+    def _read(self) -> V1Pod:
+        self.run.stop_if_killed()
+        pod = self.run.current(self.pod)
+        if pod is None:
+            raise ContainerError(
+                f"{self._subject}: it was deleted before it started, by something else than its task"
+            )
+        return pod
+
+    @property
+    def _subject(self) -> str:
+        return f"step {self.run.job.step!r}, pod {self.pod.metadata.name}"
+
+    def _note_schedule(self, pod: V1Pod) -> None:
+        if self.scheduled or not _condition(pod, "PodScheduled", "True"):
+            return
+        self.scheduled, self.since, self.words = True, time.monotonic(), ""
+
+    def _tell(self, pod: V1Pod) -> None:
+        for words in [*_words_of(pod, self.operator.base_container_name), *self._events()]:
+            self.words = words
+            if words not in self.told:
+                self.told.add(words)
+                self.operator.log.warning("Pod %s waits: %s", self.pod.metadata.name, words)
+
+    def _events(self) -> list[str]:
+        """Return the warnings among the pod's events: a volume that can't be mounted is told nowhere else."""
+        if time.monotonic() < self.next_events or not self.operator.log_events_on_startup:
+            return []
+        self.next_events = time.monotonic() + _EVENT_SECONDS
+        return warnings_about(self.run, self.pod)
+
+    def _fail_if_hopeless(self, pod: V1Pod) -> None:
+        issue = detect_pod_terminate_early_issues(pod)
+        if issue:
+            raise ContainerError(f"{self._subject}: {self._image_problem(pod)}")
+        waiting = _waiting(pod, self.operator.base_container_name)
+        if waiting is None or waiting.reason not in _HINDRANCES:
+            self.hindered = None
+            return
+        self.hindered = self.hindered or time.monotonic()
+        if time.monotonic() - self.hindered > _HINDRANCE_SECONDS:
+            raise ContainerError(f"{self._subject}: its container can't start: {waiting.message}")
+
+    def _image_problem(self, pod: V1Pod) -> str:
+        container = next(each for each in pod.status.container_statuses if each.state.waiting)
+        waiting = container.state.waiting
+        said = waiting.message or waiting.reason
+        if waiting.reason == "ImagePullBackOff":
+            # Which says only that it failed before.
+            said = next((each for each in warnings_about(self.run, self.pod) if "pull" in each.lower()), said)
+        return (
+            f"image {container.image} can't be pulled: {said}; check its name, that the cluster reaches its "
+            "registry, and image_pull_secrets"
+        )
+
+    def _fail_if_late(self) -> None:
+        operator, waited = self.operator, time.monotonic() - self.since
+        if self.scheduled and waited >= operator.startup_timeout_seconds:
+            name, limit, what = "startup_timeout_seconds", operator.startup_timeout_seconds, "was not started"
+        elif not self.scheduled and waited >= operator.schedule_timeout_seconds:
+            name, limit, what = "schedule_timeout_seconds", operator.schedule_timeout_seconds, "found no node"
+        else:
+            return
+        said = self.words.rstrip(".") or "the cluster does not say why"
+        raise ContainerError(
+            f"{self._subject}: it {what} in {limit} s: {said}; ask for less, make room, or raise the "
+            f"operator argument {name}"
+        )
+
+
+def _words_of(pod: V1Pod, container: str) -> Iterator[str]:
+    unscheduled = _condition(pod, "PodScheduled", "False")
+    if unscheduled is not None and unscheduled.message:
+        yield unscheduled.message
+    waiting = _waiting(pod, container)
+    if waiting is not None and waiting.reason not in (None, "ContainerCreating", "PodInitializing"):
+        yield f"{waiting.reason}: {waiting.message}" if waiting.message else waiting.reason
+
+
+def _condition(pod: V1Pod, kind: str, status: str) -> Any:
+    conditions = pod.status.conditions or ()
+    return next((each for each in conditions if each.type == kind and each.status == status), None)
+
+
+def _waiting(pod: V1Pod, container: str) -> Any:
+    status = get_container_status(pod, container)
+    return status.state.waiting if status is not None and status.state is not None else None
+
+
+def warnings_about(run: PodRun, pod: V1Pod) -> list[str]:
+    """Return what the cluster warns of about a pod, the oldest first; nothing where it may not be asked."""
+    try:
+        events = run.operator.client.list_namespaced_event(
+            pod.metadata.namespace, field_selector=f"involvedObject.name={pod.metadata.name},type=Warning"
+        ).items
+    except (ApiException, HTTPError):
+        return []
+    return [each.message for each in events if each.message]
