@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_OPERATORS = "airflow_provider_pipes.operators"
+_MODULES = ("docker", "kubernetes", "python")
 _OPTIONS = {
     "cache_dir": {
         "description": (
@@ -59,7 +61,7 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Typed Python functions in, a readable Airflow DAG out.",
         "integrations": [{"integration-name": "Pipes", "tags": ["software"]}],
         "operators": [
-            {"integration-name": "Pipes", "python-modules": ["airflow_provider_pipes.operators.python"]}
+            {"integration-name": "Pipes", "python-modules": [f"{_OPERATORS}.{name}" for name in _MODULES]}
         ],
         "triggers": [
             {"integration-name": "Pipes", "python-modules": ["airflow_provider_pipes.triggers.job"]}

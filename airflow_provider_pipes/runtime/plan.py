@@ -112,7 +112,8 @@ class StepPlan:
     @property
     def user(self) -> str | None:
         """The user that its container runs as, where one was chosen."""
-        return self.values.get("docker_settings", {}).get("user")
+        docker: Mapping[str, str | None] = self.values.get("docker_settings", {})
+        return docker.get("user")
 
     @property
     def orchestrator_settings(self) -> Mapping[str, Any]:

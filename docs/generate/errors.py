@@ -50,6 +50,10 @@ _ADVICE = {
     "IntegrityError": "Someone or something changed stored files: run the step again without the cache.",
     "StoreUnreachableError": "Check the network and the connection; then try again.",
     "StepOperatorError": "Add the step operator to the stack, or read the job's own log.",
+    "ContainerError": "Do what the message says of the container's end: more memory, another image, a retry.",
+    "ImageError": "Correct the line of the build that the message shows, or the login that it names.",
+    "PythonEnvironmentError": "Correct the requirement or the interpreter that the message names.",
+    "GpuError": "Give the step a host with as many GPUs, or ask for fewer; the message lists what it found.",
     "StepFailedError": "Mend the step's function; the original exception is shown.",
     "LocalAirflowError": "Read the log that the message names; `pipes down` ends what an earlier one left.",
 }

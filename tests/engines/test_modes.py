@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import uuid
 from collections.abc import Iterator, Sequence
@@ -161,10 +162,14 @@ def test_every_mode_gives_the_same_accuracy_and_the_same_artifacts(
     assert len(set(accuracies.values())) == 1, accuracies
     assert accuracies["docker"] > 0.9
 
-    expected = modes.hashes(first["python"])
-    assert {step for step, _ in expected} >= {"load", "split", "train_smooth", "report"}
-    for mode in MODES[1:]:
-        assert modes.hashes(first[mode]) == expected, mode
+    hashes = {mode: modes.hashes(run) for mode, run in first.items()}
+    assert {step for step, _ in hashes["python"]} >= {"load", "split", "train_smooth", "report"}
+    # The bytes of a pickle of what was unpickled depend on which of its texts are one object in the process;
+    # what they hold does not.
+    for each in hashes.values():
+        del each["choose", "model"]
+    assert all(each == hashes["python"] for each in hashes.values())
+    assert len({pickle.dumps(run.output("choose", "model")) for run in first.values()}) == 1
 
 
 def test_the_steps_ran_where_they_should(modes: Modes, first: dict[str, DagRunResult]) -> None:
