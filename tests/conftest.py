@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.project import UserProject
+
+# How long a test takes is no test: on a busy disk, any of them may take long.
+hypothesis.settings.register_profile("pipes", deadline=None)
+hypothesis.settings.load_profile("pipes")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from uv import find_uv_bin
 
 from airflow_provider_pipes import DockerSettings
 from airflow_provider_pipes.compiler.requirement_lines import logical_lines
@@ -171,7 +171,6 @@ def test_the_lock_of_uv_is_read_by_uv(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "there is no uv here; install it, or write requirements.lock" in problem
 
 
-@pytest.mark.skipif(shutil.which("uv") is None, reason="needs uv")
 def test_uv_leaves_out_our_own_package_and_what_only_it_needs(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "pyproject.toml").write_text(
@@ -182,7 +181,7 @@ def test_uv_leaves_out_our_own_package_and_what_only_it_needs(tmp_path: Path) ->
         'dependencies = ["six==1.16.0", "airflow-provider-pipes"]\n'
         '[tool.uv.sources]\nairflow-provider-pipes = {path = "own"}\n'
     )
-    subprocess.run(["uv", "lock", "--quiet"], cwd=tmp_path, check=True)
+    subprocess.run([find_uv_bin(), "lock", "--quiet"], cwd=tmp_path, check=True)
     found = lines(tmp_path, "lock")
     assert len(found) == 1
     assert found[0].startswith("six==1.16.0 --hash=sha256:")

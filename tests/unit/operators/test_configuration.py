@@ -79,10 +79,13 @@ def test_the_variable_of_the_cache_goes_before_the_configuration(tmp_path: Path)
 
 @pytest.mark.airflow
 def test_nonsense_is_refused_with_what_is_expected(tmp_path: Path) -> None:
-    found = read(tmp_path, "cache_dir = cache\ncached_snapshots = 0\nuse_cache = perhaps\n")
+    numbers = "cached_environments = -1\ncached_snapshots = 0\n"
+    found = read(tmp_path, f"cache_dir = cache\n{numbers}use_cache = perhaps\n")
     assert found == {
         "cache_dir": "error: [pipes] cache_dir of Airflow's configuration is 'cache'; "
         "expected an absolute path",
+        "cached_environments": "error: [pipes] cached_environments of Airflow's configuration is '-1'; "
+        "expected a whole number of at least 1",
         "cached_snapshots": "error: [pipes] cached_snapshots of Airflow's configuration is '0'; "
         "expected a whole number of at least 1",
         "use_cache": "error: [pipes] use_cache of Airflow's configuration is 'perhaps'; "
