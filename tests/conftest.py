@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from tests.project import UserProject
 
 # How long a test takes is no test: on a busy disk, any of them may take long.
-hypothesis.settings.register_profile("pipes", deadline=None)
+hypothesis.settings.register_profile("pipes", parent=hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("pipes")
 
 
