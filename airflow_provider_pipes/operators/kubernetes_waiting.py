@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _HINDRANCES = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 _HINDRANCE_SECONDS = 15.0
 _EVENT_SECONDS = 10.0
+_FIRST_PAUSE_SECONDS = 0.2
+_PAUSE_GROWTH = 1.2
 
 
 class PodWait:
@@ -49,12 +51,13 @@ class PodWait:
         Raises:
             ContainerError: it can't start, or took too long.
         """
+        pauses = _pauses(self.operator.startup_check_interval_seconds)
         while (pod := self._read()).status.phase not in ("Running", "Succeeded", "Failed"):
             self._note_schedule(pod)
             self._tell(pod)
             self._fail_if_hopeless(pod)
             self._fail_if_late()
-            time.sleep(self.operator.startup_check_interval_seconds)
+            time.sleep(next(pauses))
 
     def _read(self) -> V1Pod:
         self.run.stop_if_killed()
@@ -125,6 +128,14 @@ class PodWait:
             f"{self._subject}: it {what} in {limit} s: {said}; ask for less, make room, or raise the "
             f"operator argument {name}"
         )
+
+
+def _pauses(longest: float) -> Iterator[float]:
+    """Give the pauses between looks: most pods are there in about a second, and some take hours."""
+    pause = min(_FIRST_PAUSE_SECONDS, longest)
+    while True:
+        yield pause
+        pause = min(pause * _PAUSE_GROWTH, longest)
 
 
 def _words_of(pod: V1Pod, container: str) -> Iterator[str]:
