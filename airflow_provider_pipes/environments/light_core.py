@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from airflow_provider_pipes.models.canonical import content_hash
-
-CORE_REQUIREMENTS: Mapping[str, str] = {
-    "pydantic": "pydantic>=2.10",
-    "cloudpickle": "cloudpickle>=3.0",
-    "fsspec": "fsspec>=2024.10",
-}
-"""What the light core may import beside the standard library; floors as in our own dependencies."""
-
-STORE_REQUIREMENTS: Mapping[str, Mapping[str, str]] = {
-    "s3": {"obstore": "obstore>=0.11", "s3fs": "s3fs>=2024.10"},
-    "gs": {"gcsfs": "gcsfs>=2024.10"},
-    "abfs": {"adlfs": "adlfs>=2024.7"},
-}
-"""For a store's protocol, the clients of which a step needs the first that the worker has."""
-
-_ALIASES = {"s3a": "s3", "gcs": "gs", "abfss": "abfs", "az": "abfs"}
+from airflow_provider_pipes.models.light_core import CORE_REQUIREMENTS, store_clients
 
 
 def core_requirements(store: str) -> list[str]:
-    """Return what the light core needs for a store, beside the standard library."""
-    protocol = store.partition("://")[0] if "://" in store else ""
-    clients = STORE_REQUIREMENTS.get(_ALIASES.get(protocol, protocol), {})
+    """Return what the light core needs for a store: of its clients, the first that the worker has."""
+    clients = store_clients(store.partition("://")[0] if "://" in store else "")
     needed = [requirement for module, requirement in clients.items() if find_spec(module) is not None]
-    return [*CORE_REQUIREMENTS.values(), *needed[:1]]
+    return [*CORE_REQUIREMENTS, *needed[:1]]
 
 
 def core_folder(folder: Path) -> Path:

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from airflow_provider_pipes.models.canonical import content_hash, sha256_hex
+from airflow_provider_pipes.models.light_core import CORE_REQUIREMENTS, store_clients
 from airflow_provider_pipes.version import __version__
 
 _PACKAGE = "airflow_provider_pipes"
@@ -31,12 +32,6 @@ _FOLDERS = (
 _NOT = ("orchestrators/airflow/", "stack/environment.py")
 # What the base class of orchestrators takes from above it.
 _FILES = ("compiler/__init__.py", "compiler/orchestrator_view.py", "py.typed")
-_REQUIREMENTS = ("cloudpickle>=3.0", "fsspec>=2024.10", "pydantic>=2.10")
-_OF_SCHEME = {
-    **dict.fromkeys(("s3", "s3a"), "obstore>=0.11"),
-    **dict.fromkeys(("gs", "gcs"), "gcsfs>=2024.10"),
-    **dict.fromkeys(("abfs", "abfss", "az"), "adlfs>=2024.7"),
-}
 _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644
 
@@ -58,8 +53,8 @@ class LightCore:
 
 def core_requirements(store_scheme: str) -> tuple[str, ...]:
     """Return what the light core needs, for an artifact store of this scheme."""
-    of_store = _OF_SCHEME.get(store_scheme)
-    return tuple(sorted(_REQUIREMENTS + ((of_store,) if of_store else ())))
+    clients = tuple(store_clients(store_scheme).values())
+    return tuple(sorted(CORE_REQUIREMENTS + clients[:1]))
 
 
 @cache
@@ -89,7 +84,7 @@ def _wheel(files: dict[str, bytes]) -> bytes:
         f"Name: {_DISTRIBUTION}",
         f"Version: {__version__}",
         "Summary: What runs a step in a container.",
-        *(f"Requires-Dist: {each}" for each in _REQUIREMENTS),
+        *(f"Requires-Dist: {each}" for each in CORE_REQUIREMENTS),
     ]
     tags = ["Wheel-Version: 1.0", f"Generator: {_DISTRIBUTION}", "Root-Is-Purelib: true", "Tag: py3-none-any"]
     whole = {

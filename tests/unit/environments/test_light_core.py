@@ -10,11 +10,10 @@ import pytest
 
 from airflow_provider_pipes.environments import light_core
 from airflow_provider_pipes.environments.light_core import (
-    CORE_REQUIREMENTS,
-    STORE_REQUIREMENTS,
     core_folder,
     core_requirements,
 )
+from airflow_provider_pipes.models.light_core import CORE_REQUIREMENTS, store_clients
 
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 
@@ -45,9 +44,9 @@ def test_the_folder_is_made_once_however_many_ask_at_once(tmp_path: Path) -> Non
 def test_the_requirements_are_those_of_the_distribution() -> None:
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     extras = project["optional-dependencies"]
-    assert set(CORE_REQUIREMENTS.values()) <= set(project["dependencies"])
+    assert set(CORE_REQUIREMENTS) <= set(project["dependencies"])
     for protocol, extra in {"s3": "s3", "gs": "gcs", "abfs": "abfs"}.items():
-        assert list(STORE_REQUIREMENTS[protocol].values()) == extras[extra]
+        assert list(store_clients(protocol).values()) == extras[extra]
 
 
 @pytest.mark.parametrize(
@@ -66,4 +65,4 @@ def test_a_remote_store_adds_the_client_that_the_worker_has(
     monkeypatch: pytest.MonkeyPatch, store: str, installed: set[str], client: list[str]
 ) -> None:
     monkeypatch.setattr(light_core, "find_spec", lambda name: name if name in installed else None)
-    assert core_requirements(store) == [*CORE_REQUIREMENTS.values(), *client]
+    assert core_requirements(store) == [*CORE_REQUIREMENTS, *client]
