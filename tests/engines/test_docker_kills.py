@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +12,7 @@ from tests.airflow.harness import wait_until
 from tests.airflow.running import RunningAirflow, run_airflow
 from tests.engines.docker_engine import DockerEngine
 from tests.engines.docker_steps import DockerProject
+from tests.engines.workers import DEATHS_NOTICED_SOON, kill_worker, log_so_far
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
 
@@ -131,34 +127,11 @@ class Kills:
     def wait_until_none_is_left(self, seconds: float = 30) -> None:
         wait_until(lambda: not self.made.containers(), "the containers to be gone", seconds)
 
-    def kill_worker(self, dag_id: str, run: str, task: str) -> None:
-        """SIGKILL the process that runs a task, and the one that watches it."""
-        instance = self.api.task(dag_id, run, task)["id"]
-        child = wait_until(lambda: _process_titled(f"airflow worker -- {instance}"), "the task's process")
-        parent = int(Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[1])
-        for process in (parent, child):
-            os.kill(process, signal.SIGKILL)
-
-
-def _process_titled(title: str) -> int | None:
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit() and (folder / "cmdline").read_bytes().decode().startswith(title):
-                return int(folder.name)
-    return None
-
 
 @pytest.fixture(scope="module")
 def kills(docker_engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kills]:
     folder = tmp_path_factory.mktemp("docker-kills")
-    # Airflow takes 5 minutes by default to notice that a worker died.
-    settings = {
-        "TEST_SECRET": SECRET,
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
-    }
-    home = new_home(folder / "airflow", settings)
+    home = new_home(folder / "airflow", {**DEATHS_NOTICED_SOON, "TEST_SECRET": SECRET})
     with DockerProject.new(folder / "project", home, docker_engine) as made:
         names = ("docker_knows", "docker_killed", "docker_deaf", "docker_survives")
         made.project.write("steps.py", STEPS.replace("WORDS", repr(str(made.words_file))))
@@ -230,7 +203,7 @@ def test_a_retry_goes_on_with_the_container_of_a_worker_that_died(kills: Kills) 
     since = kills.made.engine.moment()
     run = kills.start("docker_survives", "adopted")
 
-    kills.kill_worker("docker_survives", run, "survives")
+    kill_worker(kills.airflow, "docker_survives", run, "survives")
 
     kills.api.wait_for_task("docker_survives", run, "survives", ["up_for_retry", "queued"], 60)
     wait_until(lambda: "going on with it" in _log(kills, run, 2), "the retry to adopt it")
@@ -248,7 +221,7 @@ def test_a_container_that_succeeded_while_no_worker_watched_is_not_run_again(kil
     since = kills.made.engine.moment()
     run = kills.start("docker_survives", "finished")
 
-    kills.kill_worker("docker_survives", run, "survives")
+    kill_worker(kills.airflow, "docker_survives", run, "survives")
     kills.go("finished")
 
     kills.api.wait_for_run("docker_survives", run)
@@ -260,7 +233,7 @@ def test_a_container_that_succeeded_while_no_worker_watched_is_not_run_again(kil
 def test_a_container_that_failed_while_no_worker_watched_is_read_and_started_anew(kills: Kills) -> None:
     run = kills.start("docker_survives", "failed")
 
-    kills.kill_worker("docker_survives", run, "survives")
+    kill_worker(kills.airflow, "docker_survives", run, "survives")
     kills.go("failed", "die")
 
     wait_until(lambda: kills.noted("failed") == ["started", "started"], "the retry", 90)
@@ -271,8 +244,4 @@ def test_a_container_that_failed_while_no_worker_watched_is_read_and_started_ane
 
 
 def _log(kills: Kills, run: str, attempt: int) -> str:
-    try:
-        return kills.api.log("docker_survives", run, "survives", attempt)
-    except Exception:  # There is none yet.
-        time.sleep(0.5)
-        return ""
+    return log_so_far(kills.airflow, "docker_survives", run, "survives", attempt)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pipes.testing.airflow_api import RestError
 from airflow_provider_pipes.testing.dag_files import new_home
 from tests.airflow.harness import wait_until
 from tests.airflow.running import RunningAirflow, run_airflow
 from tests.engines.docker_engine import DockerEngine
 from tests.engines.kubernetes_node import KubernetesNode
 from tests.engines.step_image import KubernetesProject, kubernetes_step_image
+from tests.engines.workers import DEATHS_NOTICED_SOON, kill_worker, log_so_far
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
 
@@ -142,19 +140,8 @@ class Kills:
         draft.write_text(word)
         draft.replace(words(self.steps) / name)
 
-    def kill_worker(self, dag_id: str, run: str, task: str) -> None:
-        """SIGKILL the process that runs a task, and the one that watches it."""
-        instance = self.api.task(dag_id, run, task)["id"]
-        child = wait_until(lambda: _process_titled(f"airflow worker -- {instance}"), "the task's process")
-        parent = int(Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[1])
-        for process in (parent, child):
-            os.kill(process, signal.SIGKILL)
-
     def log(self, dag_id: str, run: str, attempt: int) -> str:
-        try:
-            return self.api.log(dag_id, run, dag_id.removeprefix("pod_"), attempt)
-        except RestError:  # There is none yet.
-            return ""
+        return log_so_far(self.airflow, dag_id, run, dag_id.removeprefix("pod_"), attempt)
 
     def created_since(self, before: set[str]) -> set[str]:
         return self.steps.created() - before
@@ -165,27 +152,12 @@ def words(steps: KubernetesProject) -> Path:
     return steps.project.store / "words"
 
 
-def _process_titled(title: str) -> int | None:
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit() and (folder / "cmdline").read_bytes().decode().startswith(title):
-                return int(folder.name)
-    return None
-
-
 @pytest.fixture(scope="module")
 def kills(
     docker_engine: DockerEngine, kubernetes: KubernetesNode, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Kills]:
     folder = tmp_path_factory.mktemp("pod-kills")
-    # Airflow takes 5 minutes by default to notice that a worker died.
-    soon = {
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
-        "THE_SECRET": SECRET,
-    }
-    home = new_home(folder / "airflow", soon)
+    home = new_home(folder / "airflow", {**DEATHS_NOTICED_SOON, "THE_SECRET": SECRET})
     image = kubernetes_step_image(docker_engine, kubernetes)
     steps = KubernetesProject.new(folder / "project", home, kubernetes, image)
     steps.project.write("steps.py", STEPS.replace("WORDS", repr(str(words(steps)))))
@@ -268,7 +240,7 @@ def test_a_retry_goes_on_with_the_pod_of_a_worker_that_died(kills: Kills) -> Non
     before = kills.steps.created()
     run, pod = kills.start("pod_survives", "adopted")
 
-    kills.kill_worker("pod_survives", run, "survives")
+    kill_worker(kills.airflow, "pod_survives", run, "survives")
 
     wait_until(lambda: "going on with it" in kills.log("pod_survives", run, 2), "the retry to adopt it", 90)
     kills.go("adopted")
@@ -285,7 +257,7 @@ def test_a_pod_that_succeeded_while_no_worker_watched_is_not_run_again(kills: Ki
     before = kills.steps.created()
     run, pod = kills.start("pod_survives", "finished")
 
-    kills.kill_worker("pod_survives", run, "survives")
+    kill_worker(kills.airflow, "pod_survives", run, "survives")
     kills.go("finished")
 
     kills.api.wait_for_run("pod_survives", run)
@@ -298,7 +270,7 @@ def test_a_pod_that_succeeded_and_is_gone_is_not_run_again(kills: Kills) -> None
     before = kills.steps.created()
     run, pod = kills.start("pod_survives", "collected")
 
-    kills.kill_worker("pod_survives", run, "survives")
+    kill_worker(kills.airflow, "pod_survives", run, "survives")
     kills.go("collected")
     wait_until(lambda: "done" in kills.noted("collected"), "the end of the step", 30)
     wait_until(lambda: kills.steps.pods()[0].status.phase == "Succeeded", "the end of the pod", 30)
@@ -313,7 +285,7 @@ def test_a_pod_that_failed_while_no_worker_watched_is_followed_by_another(kills:
     before = kills.steps.created()
     run, _ = kills.start("pod_survives", "failed")
 
-    kills.kill_worker("pod_survives", run, "survives")
+    kill_worker(kills.airflow, "pod_survives", run, "survives")
     kills.go("failed", "die")
 
     kills.api.wait_for_run("pod_survives", run, "failed")
