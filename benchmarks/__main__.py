@@ -24,10 +24,22 @@ from benchmarks.parsing import parsing
 from benchmarks.running import running
 from benchmarks.starting import starting
 from benchmarks.tasks import tasks
+from benchmarks.waiting import waiting
 
 BENCHMARKS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
     each.__name__: each
-    for each in (compiling, closures, deploying, running, starting, commands, parsing, tasks, containers)
+    for each in (
+        compiling,
+        closures,
+        deploying,
+        running,
+        starting,
+        commands,
+        parsing,
+        tasks,
+        containers,
+        waiting,
+    )
 }
 _QUICK = 3
 

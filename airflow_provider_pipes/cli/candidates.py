@@ -67,8 +67,12 @@ def planned(session: Session, dags_folder: Path | None) -> Candidate:
 def found(session: Session, dags_folder: Path | None) -> Candidate:
     """Return what a pipeline would be with the images that are there; none is built."""
     images = _images(session)
-    deployment, unbuilt = (session.deployment, ()) if images is None else images.found()
-    return _candidate(session, deployment, dags_folder, unbuilt)
+    if images is None:
+        return _candidate(session, session.deployment, dags_folder)
+    found = images.found()
+    if found.unchecked:
+        ERR.line(("warning: ", "yellow"), f"images not checked: {found.unchecked}")
+    return _candidate(session, found.deployment, dags_folder, found.missing)
 
 
 def built(candidate: Candidate, as_json: bool) -> Candidate:

@@ -195,7 +195,7 @@ def _print_failures(run: RunHistory) -> None:
             said = f"{failure.type}: {failure.message}" if failure.message else failure.type
             OUT.line((f"step {step.name!r}, attempt {failure.attempt}: ", "red"), said)
             # The traceback of what failed for good; one that a retry got over is in --json.
-            if step.manifest is None and failure is step.failures[-1]:
+            if failure.traceback and step.manifest is None and failure is step.failures[-1]:
                 OUT.line(failure.traceback.rstrip("\n"))
 
 

@@ -163,9 +163,10 @@ def _local_airflow(
     home: Path | None, dags_folder: Path | None, port: int, stack_name: str | None
 ) -> LocalAirflow:
     from airflow_provider_pipes.cli.deploy import airflow_orchestrator
-    from airflow_provider_pipes.cli.session import OWN_FOLDER, project_here
+    from airflow_provider_pipes.cli.session import project_here
     from airflow_provider_pipes.orchestrators.airflow.server import LocalAirflow
+    from airflow_provider_pipes.orchestrators.airflow.server_home import own_home
 
     project = project_here()
     folder = airflow_orchestrator(project.stack_for_deploy(stack_name)).dags_folder(project.root, dags_folder)
-    return LocalAirflow((home or project.root / OWN_FOLDER / "airflow").absolute(), folder, port)
+    return LocalAirflow((home or own_home(project.root)).absolute(), folder, port)

@@ -17,6 +17,7 @@ from airflow_provider_pipes.compiler.steps import StepCompiler, module_of
 from airflow_provider_pipes.compiler.texts import text_list
 from airflow_provider_pipes.errors import CompileError, PipesError, UserCodeError
 from airflow_provider_pipes.models.deployment import PipelineDeployment
+from airflow_provider_pipes.runtime.misused_settings import misused_settings
 from airflow_provider_pipes.runtime.sources import user_traceback
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def _traced(pipeline: Pipeline[...], code: ProjectCode) -> Trace:
     except PipesError:
         raise
     except Exception as error:
+        if told := misused_settings(error):
+            raise told from None
         where = error_location(error)
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise UserCodeError(

@@ -12,6 +12,7 @@ from airflow_provider_pipes.models.settings import DockerSettings, ResourceSetti
 from airflow_provider_pipes.stack.classpath import nearest
 
 if TYPE_CHECKING:
+    from airflow_provider_pipes.compiler.orchestrator_view import OrchestratorView
     from airflow_provider_pipes.compiler.stackview import StackView
 
 S = TypeVar("S", bound=Settings)
@@ -65,6 +66,18 @@ def ignored_settings(where: str, options: Mapping[str, Any], stack: StackView) -
         f"for another one under the name of its flavor, as '{_OF_FLAVOR}airflow'"
     )
     return [said]
+
+
+def said_to_orchestrator(options: Mapping[str, Any], view: OrchestratorView) -> dict[str, Any]:
+    """Return the fields that a step or pipeline itself says to the stack's orchestrator."""
+    found: dict[str, Any] = {}
+    for key in (ORCHESTRATOR, f"{_OF_FLAVOR}{view.flavor}"):
+        given = _mapping(options).get(key)
+        if isinstance(given, Settings):
+            found |= {name: getattr(given, name) for name in given.model_fields_set}
+        elif isinstance(given, Mapping):
+            found |= given
+    return found
 
 
 def _mapping(options: Mapping[str, Any]) -> Mapping[str, Any]:

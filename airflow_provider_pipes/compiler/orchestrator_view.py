@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +25,12 @@ class Findings:
     Attributes:
         problems: What keeps them from running.
         warnings: What a person should know although they run.
+        in_image: For each step whether it runs in an image, by name; empty where that is not told.
     """
 
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    in_image: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -31,17 +31,7 @@ def plain_requirement(text: str) -> str | None:
         ValueError: it is none, or could not be installed elsewhere.
     """
     hashes = sorted(_HASH.findall(text))
-    specifier = _HASH.sub("", text).strip()
-    if _LOGIN.search(specifier):
-        raise ValueError(
-            f"{_name_in(specifier)} is a URL with a login, which would stand in the deployment; publish it "
-            "on an index, and give its login by PIP_INDEX_URL or UV_DEFAULT_INDEX in the environment of the "
-            "deploying process"
-        )
-    try:
-        requirement = Requirement(specifier)
-    except InvalidRequirement as error:
-        raise ValueError(_no_requirement(specifier, error)) from None
+    requirement = parsed_requirement(text, "the image", "the deploying process")
     if requirement.url and requirement.url.startswith("file:"):
         raise ValueError(
             f"{requirement.name!r} is a file of this machine, which the image does not have; publish it on "
@@ -50,6 +40,30 @@ def plain_requirement(text: str) -> str | None:
     if canonicalize_name(requirement.name) == OWN_DISTRIBUTION:
         return None
     return " ".join([_written(requirement), *(f"--hash={each}" for each in hashes)])
+
+
+def parsed_requirement(text: str, place: str, installer: str) -> Requirement:
+    """Return one specifier that may stand in a deployment, without its hashes.
+
+    Args:
+        text: The specifier.
+        place: Where it is installed, as messages name it.
+        installer: Whose environment names the index.
+
+    Raises:
+        ValueError: it is none, or holds a login.
+    """
+    specifier = _HASH.sub("", text).strip()
+    if _LOGIN.search(specifier):
+        raise ValueError(
+            f"{_name_in(specifier)} is a URL with a login, which would stand in the deployment; publish it "
+            f"on an index, and give its login by PIP_INDEX_URL or UV_DEFAULT_INDEX in the environment of "
+            f"{installer}"
+        )
+    try:
+        return Requirement(specifier)
+    except InvalidRequirement as error:
+        raise ValueError(_no_requirement(specifier, error, place)) from None
 
 
 def _written(requirement: Requirement) -> str:
@@ -82,10 +96,10 @@ def _name_in(specifier: str) -> str:
     return repr(name.group()) if name else "a requirement"
 
 
-def _no_requirement(specifier: str, error: InvalidRequirement) -> str:
+def _no_requirement(specifier: str, error: InvalidRequirement, place: str) -> str:
     if specifier.startswith(("-e", "--editable", ".", "/")) or "\\" in specifier:
         return (
-            f"{specifier!r} installs from this machine, which the image does not have; name its "
+            f"{specifier!r} installs from this machine, which {place} does not have; name its "
             "distribution, or let the modules travel with the code"
         )
     said = str(error).splitlines()[0]
@@ -170,5 +184,5 @@ def _check_option(line: str) -> None:
             "remove it, and set PIP_INDEX_URL or UV_DEFAULT_INDEX in the environment of the deploying process"
         )
     if option in ("-e", "--editable"):
-        raise ValueError(_no_requirement(line, InvalidRequirement("editable")))
+        raise ValueError(_no_requirement(line, InvalidRequirement("editable"), "the image"))
     raise ValueError(f"{option} is not understood here; remove it")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_pipes.authoring.tracing import StepCall
 from airflow_provider_pipes.compiler import settings
 from airflow_provider_pipes.compiler.inputs import InputCompiler
+from airflow_provider_pipes.compiler.misplaced_settings import misplaced_settings
 from airflow_provider_pipes.compiler.orchestrator_settings import (
     ignored_settings,
     orchestrator_settings,
@@ -47,6 +48,7 @@ class StepCompiler:
         stack: StackView,
         code: Mapping[str, str],
     ) -> None:
+        self._pipeline = pipeline
         self.config = config
         self.stack = stack
         self.code = code
@@ -72,6 +74,7 @@ class StepCompiler:
         findings = self.stack.orchestrator.findings(specs)
         self.problems += findings.problems
         self.warnings += findings.warnings
+        self.warnings += misplaced_settings(self._pipeline, calls, self.stack, findings.in_image)
         return tuple(specs)
 
     def _values(self, call: StepCall, known: set[StepCall]) -> dict[str, Any]:

@@ -160,6 +160,8 @@ def find_airflow(own_home: Path, running: ServerStatus, given: Mapping[str, str]
         chosen = {"AIRFLOW_HOME": str(own_home), "AIRFLOW__CORE__DAGS_FOLDER": str(running.dags_folder)}
         return AirflowSetup(own_home, {**given, **chosen}, running.url, running.pid)
     home = Path(given.get("AIRFLOW_HOME") or "~/airflow").expanduser()
+    if home.resolve() == own_home.resolve() and "AIRFLOW__CORE__DAGS_FOLDER" not in given:
+        return None  # `pipes up` tells it its folder; without, it would name another
     named = any(name.startswith("AIRFLOW__") or name in ("AIRFLOW_HOME", "AIRFLOW_CONFIG") for name in given)
     return AirflowSetup(home, dict(given)) if named or (home / "airflow.cfg").exists() else None
 

@@ -130,7 +130,9 @@ class Examination:
     @property
     def own_home(self) -> Path:
         """The home of the Airflow that `pipes up` starts."""
-        return self._home or self.root / ".pipes" / "airflow"
+        from airflow_provider_pipes.orchestrators.airflow.server_home import own_home
+
+        return self._home or own_home(self.root)
 
     @cached_property
     def own_airflow(self) -> ServerStatus:

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from airflow_provider_pipes.models.deployment import StepRunInfo
 
 
+OF_LAUNCH = "does it wait for its job, and does the job reach the artifact store?"
+"""Advice for what runs a step and is not ours, where it ended well and the step left no result."""
+
+ENDED_EARLY = "does something in the step's code end its process early, as os._exit(0) does?"
+"""The same for what we run ourselves: it surely waits, and tells a store that it does not reach."""
+
+
 class StepLauncher(Protocol):
     """What is asked of a step operator here; its base class lies above this layer."""
 
@@ -49,17 +56,19 @@ class Delegation:
         whose: What runs it, as messages name it: "step operator 'gpu'".
         started: When it was handed over, in seconds since the epoch.
         known: Numbers of the failures that were there before.
+        advice: What to look at where it ended well and left no result.
     """
 
     launch: StepLaunch
     whose: str
     started: float
     known: frozenset[int]
+    advice: str = OF_LAUNCH
 
     @classmethod
-    def begin(cls, launch: StepLaunch, whose: str) -> Delegation:
+    def begin(cls, launch: StepLaunch, whose: str, advice: str = OF_LAUNCH) -> Delegation:
         """Note what is there before the step is handed over."""
-        return cls(launch, whose, time.time(), frozenset(launch.tried.failure_numbers()))
+        return cls(launch, whose, time.time(), frozenset(launch.tried.failure_numbers()), advice)
 
     def interrupted(self, interruption: BaseException) -> None:
         """Write down what ended the wait for the job, unless the job told it itself."""
@@ -175,8 +184,7 @@ def _no_result(delegation: Delegation) -> StepOperatorError:
     launch = delegation.launch
     return StepOperatorError(
         f"step {launch.plan.name!r}: {delegation.whose} ended without an error, and the step left no result "
-        f"at {launch.storage.full_uri(launch.prefix)}; does it wait for its job, and does the job reach the "
-        "artifact store?"
+        f"at {launch.storage.full_uri(launch.prefix)}; {delegation.advice}"
     )
 
 

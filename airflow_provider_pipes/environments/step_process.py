@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_pipes.entrypoints.delegation import Delegation, step_command
+from airflow_provider_pipes.entrypoints.delegation import ENDED_EARLY, Delegation, step_command
 from airflow_provider_pipes.entrypoints.step_operator_entrypoint_configuration import (
     StepOperatorEntrypointConfiguration,
 )
@@ -77,7 +77,7 @@ def run_in_python(
         SkipStep: the step asked for it.
         FailWithoutRetry: the step asked for it.
     """
-    delegation = Delegation.begin(launch, f"a process of {python}")
+    delegation = Delegation.begin(launch, f"a process of {python}", ENDED_EARLY)
     # The worker's folder is not on its path: what is there belongs to the worker.
     command = [
         python,

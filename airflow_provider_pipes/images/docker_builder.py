@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from airflow_provider_pipes.errors import ImageError
 from airflow_provider_pipes.images.builder import BaseImageBuilder, BuildRequest
+from airflow_provider_pipes.images.engine_silence import silence_of
 from airflow_provider_pipes.images.failures import BuildOutput
 from airflow_provider_pipes.images.listener import BuildListener
 from airflow_provider_pipes.images.registry import TOKEN_USER, RegistryAccess
@@ -30,8 +31,6 @@ _SECONDS = 3600
 _REFUSED = re.compile(
     r"unauthorized|authentication required|denied|no basic auth|incorrect username", re.IGNORECASE
 )
-# Of an operating system's error inside the text of another.
-_SYSTEM_ERROR = re.compile(r"Error\(\d+, '([^']+)'\)")
 # Ours to say, so a user's options can't.
 _OURS = frozenset(
     {"fileobj", "path", "custom_context", "tag", "dockerfile", "decode", "buildargs", "platform"}
@@ -103,17 +102,17 @@ class DockerImageBuilder(BaseImageBuilder):
         except APIError as error:
             raise ImageError(f"the Docker engine at {where} refused: {error.explanation or error}") from None
         except RequestException as error:
-            raise ImageError(f"the Docker engine at {where} stopped answering: {error}; is it up?") from None
+            raise ImageError(
+                f"the Docker engine at {where} stopped answering ({silence_of(error)}); is it up?"
+            ) from None
         finally:
             client.close()
 
 
 def _unreachable(where: str, error: Exception) -> ImageError:
-    reason = _SYSTEM_ERROR.search(str(error))
-    said = reason[1] if reason else str(error).removeprefix("Error while fetching server API version: ")
     return ImageError(
-        f"no Docker engine answers at {where} ({said}); start one, or name it by DOCKER_HOST or host in "
-        "[image_builders.…]; images are also built by a command as buildah: an image builder with "
+        f"no Docker engine answers at {where} ({silence_of(error)}); start one, or name it by DOCKER_HOST or "
+        "host in [image_builders.…]; images are also built by a command as buildah: an image builder with "
         'flavor = "command"'
     )
 

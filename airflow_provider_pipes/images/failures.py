@@ -9,13 +9,19 @@ from collections.abc import Callable
 from airflow_provider_pipes.errors import ImageError, listing
 from airflow_provider_pipes.images.builder import BuildRequest
 from airflow_provider_pipes.images.masking import Mask
+from airflow_provider_pipes.images.recipe import NO_APT, NO_PYTHON
 
 _KEPT = 20
 _STEP = re.compile(r"(?:\[\d+/\d+\] )?step (\d+)/(\d+)\s*: (.*)", re.IGNORECASE | re.DOTALL)
 # What an engine says of its own doings after each step.
 _NOISE = re.compile(r" ?--->|Removing intermediate container ")
-# What our Dockerfile prints where there is no such program.
-_NO_PYTHON = "pipes: no python"
+_ADVICE = {
+    NO_PYTHON: "the parent image has no `python`: choose one that has it and pip, as python:3.12-slim",
+    NO_APT: (
+        "apt_packages need a parent image of Debian or Ubuntu, and this one has no `apt-get`; choose one "
+        "that has it, as python:3.12-slim, or install them by a dockerfile"
+    ),
+}
 _EXIT_CODE = re.compile(r"The command .* returned a non-zero code: (\d+)\Z", re.DOTALL)
 _COLOR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -64,10 +70,7 @@ class BuildOutput:
         headline = f"image {self._request.image} can't be built: {said}"
         if self._at:
             headline = f"image {self._request.image} can't be built; it failed at {self._at}: {said}"
-        if _NO_PYTHON in self._last:
-            headline += (
-                "; the parent image has no `python`: choose one that has it and pip, as python:3.12-slim"
-            )
+        headline += "".join(f"; {advice}" for told, advice in _ADVICE.items() if told in self._last)
         if not self._last:
             return ImageError(headline)
         return ImageError(

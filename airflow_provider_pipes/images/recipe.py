@@ -19,7 +19,9 @@ from airflow_provider_pipes.models.docker_settings import CONSTRAINT_PREFIX, Doc
 _FORMAT = 1
 _USER = "1000:1000"
 _HOME = "/opt/airflow-provider-pipes"
-_PYTHON_OR_FAIL = "{ command -v python >/dev/null || { echo 'pipes: no python' >&2; exit 127; }; }"
+NO_PYTHON, NO_APT = "pipes: no python", "pipes: no apt-get"
+"""What the build prints where the parent image has no such program."""
+_PYTHON_OR_FAIL = f"{{ command -v python >/dev/null || {{ echo '{NO_PYTHON}' >&2; exit 127; }}; }}"
 # How a build goes on, not what comes out of it.
 _WITHOUT_TRACE = frozenset(
     {
@@ -151,9 +153,11 @@ class ImageRecipe:
         if not self.settings.apt_packages:
             return []
         packages = " ".join(map(shlex.quote, sorted(set(self.settings.apt_packages))))
+        check = f"{{ command -v apt-get >/dev/null || {{ echo '{NO_APT}' >&2; exit 127; }}; }}"
         install = f"apt-get install --yes --no-install-recommends {packages}"
         clean = "rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin"
-        return [f"RUN export DEBIAN_FRONTEND=noninteractive && apt-get update && {install} && {clean}"]
+        export = "export DEBIAN_FRONTEND=noninteractive"
+        return [f"RUN {check} && {export} && apt-get update && {install} && {clean}"]
 
     def _environment(self) -> list[str]:
         user = self.settings.user

@@ -16,6 +16,8 @@ CONSTRAINT_PREFIX = "-c "
 """What a line of requirements begins with that limits a version and installs nothing."""
 
 _URL_WITH_LOGIN = re.compile(r"://[^/\s'\"@]*:[^/\s'\"@]+@")
+# Linux takes 128 kiB for one variable with its name; more, and nothing starts.
+_MAX_VARIABLE = 100_000
 # What has no meaning for an image that is used as it is.
 _BUILD_FIELDS = ("parent_image", "dockerfile", "build_context", "requirements", "apt_packages", "copy_code")
 
@@ -98,6 +100,12 @@ class DockerSettings(Settings):
     def _variables(cls, values: dict[str, str]) -> dict[str, str]:
         problems = [images.variable_problem(name) for name in values]
         problems += [f"{name}: holds a NUL character" for name, value in values.items() if "\0" in value]
+        problems += [
+            f"{name}: has {len(value.encode(errors='replace'))} bytes, and no process takes more than "
+            f"{_MAX_VARIABLE} in one variable; pass it as a parameter or an artifact"
+            for name, value in values.items()
+            if len(value.encode(errors="replace")) > _MAX_VARIABLE
+        ]
         if told := [problem for problem in problems if problem is not None]:
             raise ValueError("; ".join(told))
         return values

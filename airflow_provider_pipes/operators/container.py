@@ -19,9 +19,11 @@ class ContainerStepMixin(StepTaskMixin):
 
     Attributes:
         container_kind: What runs the step, as messages name it.
+        surely_waits: Whether nothing but the step's end lets ``run_container`` return.
     """
 
     container_kind: ClassVar[str] = "a container"
+    surely_waits: ClassVar[bool] = True
 
     def execute_step(self, launch: AirflowLaunch, context: Context) -> None:
         """Start the container, or go on with the one that an earlier attempt left."""
@@ -29,7 +31,7 @@ class ContainerStepMixin(StepTaskMixin):
 
         from airflow_provider_pipes.operators.container_job import container_job
 
-        job = container_job(launch, self.container_kind)
+        job = container_job(launch, self.container_kind, surely_waits=self.surely_waits)
         noticed: Exception | None = None
         try:
             self.run_container(job, context)

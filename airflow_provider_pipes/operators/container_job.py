@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_pipes.entrypoints.delegation import Delegation, step_command
+from airflow_provider_pipes.entrypoints.delegation import ENDED_EARLY, OF_LAUNCH, Delegation, step_command
 from airflow_provider_pipes.entrypoints.step_operator_entrypoint_configuration import (
     StepOperatorEntrypointConfiguration,
 )
@@ -39,6 +39,7 @@ class ContainerJob:
         secrets: Variables to be passed by the engine's private means.
         labels: Token and step run; safe as Kubernetes labels.
         image: The image of the run's deployment; None where that names none.
+        image_built: Whether `pipes deploy` made it.
         resources: Fields of ``ResourceSettings`` that are set.
         user: The user chosen in the docker settings.
         store_folder: A local artifact store's folder, which the container must see at the same path.
@@ -53,6 +54,7 @@ class ContainerJob:
     resources: Mapping[str, Any]
     user: str | None
     store_folder: str | None
+    image_built: bool = False
 
     @property
     def step(self) -> str:
@@ -75,12 +77,13 @@ class ContainerJob:
         return f"{os.getuid()}:{os.getgid()}"
 
 
-def container_job(launch: AirflowLaunch, whose: str) -> ContainerJob:
+def container_job(launch: AirflowLaunch, whose: str, surely_waits: bool = True) -> ContainerJob:
     """Return a prepared step as a container.
 
     Args:
         launch: The prepared step.
         whose: What runs it, as messages name it: "a Docker container".
+        surely_waits: Whether what runs it waits for its end, as far as we know.
 
     Raises:
         ConfigurationError: its secrets can't be resolved.
@@ -88,14 +91,15 @@ def container_job(launch: AirflowLaunch, whose: str) -> ContainerJob:
     step, connection_id = launch.step_launch, launch.task.store_connection_id
     plan, store = step.plan, launch.task.store
     with step.tried.failure_kept():
-        secrets = step_secrets(plan.secrets, connection_id)
+        secrets = step_secrets(plan.secrets, connection_id, f"step {plan.name!r}")
     return ContainerJob(
-        delegation=Delegation.begin(step, whose),
+        delegation=Delegation.begin(step, whose, ENDED_EARLY if surely_waits else OF_LAUNCH),
         command=step_command(StepOperatorEntrypointConfiguration, step, connection_id),
-        environment=_environment(plan.variables, plan.resources),
+        environment={**secrets.names, **_environment(plan.variables, plan.resources)},
         secrets=secrets,
         labels={TOKEN_LABEL: step.token, STEP_RUN_LABEL: launch.step_run_id},
         image=plan.image,
+        image_built=plan.image_built,
         resources=plan.resources,
         user=plan.user,
         store_folder=None if "://" in store else store,

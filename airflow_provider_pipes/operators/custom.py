@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pipes.operators.container import ContainerStepMixin
+from airflow_provider_pipes.operators.custom_attributes import models_when_made
 from airflow_provider_pipes.operators.mixin import StepTaskMixin
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class StepInOtherOperator(ContainerStepMixin):
     """
 
     mapping: dict[str, str]
+    surely_waits = False
 
     def run_container(self, job: ContainerJob, context: Context) -> None:
         """Run the step by the operator's own ``execute``, in this process."""
@@ -62,6 +64,7 @@ def step_operator_class(
     ) -> None:
         if "image" in kwargs:
             kwargs[image] = kwargs.pop("image")
+        kwargs = models_when_made(stock, kwargs)
         super(made, self).__init__(**{**needed, **kwargs})
         self.deployment_id = deployment_id
         self.pipeline = pipeline

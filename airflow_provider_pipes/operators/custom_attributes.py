@@ -6,7 +6,7 @@ import inspect
 import re
 import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_pipes.errors import ContainerError
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _MANY = re.compile(r"\b(list|tuple|sequence|iterable|collection)\b", re.IGNORECASE)
 _TEXT = re.compile(r"\bstr\b")
 _OF_KUBERNETES = "airflow.providers.cncf.kubernetes."
+MODELS_ONLY = ("ports", "pod_runtime_info_envs")
+"""Of these Airflow's operator of pods takes models only, already when it is made."""
 
 
 def give_attributes(operator: StepInOtherOperator, job: ContainerJob) -> None:
@@ -25,6 +27,14 @@ def give_attributes(operator: StepInOtherOperator, job: ContainerJob) -> None:
     Raises:
         ContainerError: it has no way to pass the step's secrets, or no attribute of a name that was given.
     """
+    if runs_pods(type(operator)):
+        from airflow_provider_pipes.operators.kubernetes_arguments import (
+            problems_of_step,
+            take_plain_arguments,
+        )
+
+        with problems_of_step(job.step):
+            take_plain_arguments(cast("Any", operator))
     mapping = {what: _attribute(operator, name) for what, name in operator.mapping.items()}
     _check_secrets(operator, job)
     if getattr(operator, "deferrable", False):
@@ -107,3 +117,21 @@ def _escaped(operator: StepInOtherOperator, text: str) -> str:
 
 def _on_kubernetes(operator: StepInOtherOperator) -> bool:
     return any(cls.__module__.startswith(_OF_KUBERNETES) for cls in type(operator).__mro__)
+
+
+def runs_pods(cls: type) -> bool:
+    """Return whether a class is Airflow's operator of pods or derives from it."""
+    return any(
+        each.__name__ == "KubernetesPodOperator" and each.__module__.startswith(_OF_KUBERNETES)
+        for each in cls.__mro__
+    )
+
+
+def models_when_made(stock: type, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments for a class, with models where Airflow's operator of pods takes no plain JSON."""
+    names = [name for name in MODELS_ONLY if arguments.get(name)]
+    if not names or not runs_pods(stock):
+        return dict(arguments)
+    from airflow_provider_pipes.operators.kubernetes_arguments import models_of
+
+    return {**arguments, **{name: models_of(name, arguments[name]) for name in names}}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pipes.entrypoints.exit_codes import exit_meaning
 from airflow_provider_pipes.errors import ContainerError
+from airflow_provider_pipes.models.images import server_of
 
 if TYPE_CHECKING:
     from docker.errors import APIError
@@ -68,9 +69,11 @@ def engine_errors(operator: StepDockerOperator, job: ContainerJob) -> Iterator[N
 
 def unreachable(operator: StepDockerOperator, job: ContainerJob, error: Exception) -> ContainerError:
     """Return the error for an engine that does not answer."""
+    from airflow_provider_pipes.images.engine_silence import silence_of
+
     return ContainerError(
-        f"step {job.step!r}: no Docker engine answers at {_address(operator)} ({error}); is it running, and "
-        "may the worker's user reach it?"
+        f"step {job.step!r}: no Docker engine answers at {_address(operator)} ({silence_of(error)}); is it "
+        "running, and may the worker's user reach it?"
     )
 
 
@@ -84,6 +87,13 @@ def login_refused(operator: StepDockerOperator, job: ContainerJob, error: APIErr
 
 def not_pulled(job: ContainerJob, image: str, said: str) -> ContainerError:
     """Return the error for an image that the engine can't pull."""
+    if job.image_built and image == job.image and not server_of(image):
+        # What a public registry says of it would lead astray: it was never there.
+        return ContainerError(
+            f"step {job.step!r}: image {image!r}, which `pipes deploy` built, is not on the Docker engine "
+            "that this worker uses; run `pipes deploy` again, on an engine that these workers use, or add a "
+            "container registry to the stack: `pipes container-registry register`"
+        )
     return ContainerError(
         f"step {job.step!r}: image {image!r} is not on the Docker engine and can't be pulled: {said}"
     )
@@ -91,8 +101,8 @@ def not_pulled(job: ContainerJob, image: str, said: str) -> ContainerError:
 
 def ended_badly(job: ContainerJob, end: ContainerEnd, last_line: str = "") -> ContainerError:
     """Return the error for a container that did not exit with 0."""
-    said = f"; its last line: {last_line}" if last_line else ""
-    meaning = _for_memory(job, end) if end.out_of_memory else exit_meaning(end.exit_code)
+    said = f"; its last line: {job.secrets.masked(last_line)}" if last_line else ""
+    meaning = _for_memory(job, end) if end.out_of_memory else exit_meaning(end.exit_code, last_line)
     if end.said and not end.out_of_memory:
         meaning += f" ({end.said})"
     error = ContainerError(
@@ -140,6 +150,12 @@ def _refusal(operator: StepDockerOperator, job: ContainerJob, said: str) -> str:
             f"the Docker engine at {_address(operator)} has no such folder ({said}); a local artifact store "
             "must be at the same path on the engine's machine as on the worker: share it, or use a store in "
             "a bucket"
+        )
+    if "executable file not found" in said and "PATH" in job.environment:
+        return (
+            f"environment={{'PATH': {job.environment['PATH']!r}}} of its docker settings leads to no "
+            "`python`; leave PATH out, or give the image's own folders as well, as "
+            "'/usr/local/bin:/usr/bin:/bin'"
         )
     if "executable file not found" in said:
         return (

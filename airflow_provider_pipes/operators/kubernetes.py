@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 KILL_GRACE_SECONDS = 5
 """Time between SIGTERM and SIGKILL for a pod whose task was ended."""
 
+UNREACHABLE_SECONDS = 600.0
+"""How long the API server may not answer by default: a pod needs it less than who watches it."""
+
 _STOCK_ARGUMENTS = frozenset(inspect.signature(KubernetesPodOperator.__init__).parameters)
 # Ours are other defaults than the stock operator's: see a pod's start soon, and show the step's log as it is.
 _DEFAULTS = {"startup_check_interval_seconds": 1, "container_name_log_prefix_enabled": False}
@@ -46,9 +49,11 @@ class StepKubernetesPodOperator(ContainerStepMixin, KubernetesPodOperator):
             ``{"persistentVolumeClaim": {"claimName": "artifacts"}}``.
         gpu_resource: Name of the resource by which the cluster counts GPUs.
         gpu_type_label: Label of nodes that names their GPU model.
+        unreachable_timeout: Seconds that the API server may not answer before the task fails.
         do_xcom_push: Whether the references of the step's outputs go to XCom; there is no sidecar for it.
         kwargs: Arguments of the stock operator. ``schedule_timeout_seconds`` is a day by default for a
             step that asks for GPUs, since it may have to wait for other jobs to end.
+            ``active_deadline_seconds`` is by default a little more than an ``execution_timeout``.
     """
 
     container_kind = "a Kubernetes pod"
@@ -66,6 +71,7 @@ class StepKubernetesPodOperator(ContainerStepMixin, KubernetesPodOperator):
         store_volume: Mapping[str, Any] | None = None,
         gpu_resource: str = "nvidia.com/gpu",
         gpu_type_label: str = "nvidia.com/gpu.product",
+        unreachable_timeout: float = UNREACHABLE_SECONDS,
         do_xcom_push: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -90,6 +96,7 @@ class StepKubernetesPodOperator(ContainerStepMixin, KubernetesPodOperator):
         self.store_volume = store_volume
         self.gpu_resource = gpu_resource
         self.gpu_type_label = gpu_type_label
+        self.unreachable_timeout = float(unreachable_timeout)
         self.waits_for_capacity = not given.get("schedule_timeout_seconds")
 
     def run_container(self, job: ContainerJob, context: Context) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
@@ -36,6 +38,19 @@ _IN_CONTAINER = {
 }
 # The stock operator takes these when it is made, and keeps what they were.
 _ONLY_WHEN_MADE = ("ports", "pod_runtime_info_envs")
+
+
+@contextmanager
+def problems_of_step(step: str) -> Iterator[None]:
+    """Let what is wrong with arguments be told with the step that has them.
+
+    Raises:
+        ConfigurationError: something is.
+    """
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(f"step {step!r}, {error}") from None
 
 
 def take_plain_arguments(operator: StepKubernetesPodOperator) -> None:
@@ -104,6 +119,34 @@ def volume_of(name: str, source: Mapping[str, Any]) -> V1Volume:
         ConfigurationError: Kubernetes knows no such source.
     """
     return _model("volumes", [{"name": name, **source}])[0]
+
+
+def pod_of_file(path: str) -> V1Pod:
+    """Return the pod of a file with its manifest.
+
+    Raises:
+        ConfigurationError: there is no such file here, or it holds no pod.
+    """
+    import yaml  # type: ignore[import-untyped]
+
+    try:
+        manifest = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"operator argument pod_template_file: {path!r} can't be read on this worker, where the task "
+            f"needs it: {error}"
+        ) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 1}" if mark else path
+        what = getattr(error, "problem", None) or error
+        raise ConfigurationError(f"operator argument pod_template_file: {where}: {what}") from None
+    if not isinstance(manifest, Mapping):
+        raise ConfigurationError(
+            f"operator argument pod_template_file: {path}: expected the manifest of a pod, got "
+            f"{'nothing' if manifest is None else type(manifest).__name__}"
+        )
+    return pod_of(manifest, f"pod_template_file ({path})")
 
 
 def pod_of(manifest: Mapping[str, Any], argument: str) -> V1Pod:

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow_provider_pipes.errors import ContainerError
 from airflow_provider_pipes.operators import kubernetes_adoption as adoption
 from airflow_provider_pipes.operators.container_job import TOKEN_LABEL, ContainerJob, container_job
-from airflow_provider_pipes.operators.kubernetes import KILL_GRACE_SECONDS
+from airflow_provider_pipes.operators.kubernetes import KILL_GRACE_SECONDS, UNREACHABLE_SECONDS
 from airflow_provider_pipes.operators.kubernetes_api import told_by_kubernetes
 from airflow_provider_pipes.operators.kubernetes_deferred_pod import DeferredRun, SearchRun
 from airflow_provider_pipes.operators.kubernetes_run import PodRun
@@ -21,7 +21,7 @@ from airflow_provider_pipes.operators.launch import AirflowLaunch
 from airflow_provider_pipes.operators.outcome import for_airflow
 from airflow_provider_pipes.triggers.backend import JobPhase
 from airflow_provider_pipes.triggers.handle import JobHandle, TaskIdentity
-from airflow_provider_pipes.triggers.job import DEADLINE, QUEUE_TIMEOUT, JobTrigger
+from airflow_provider_pipes.triggers.job import DEADLINE, HINDERED, QUEUE_TIMEOUT, JobTrigger
 from airflow_provider_pipes.triggers.pods import BACKEND
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def defer(operator: StepKubernetesPodOperator, job: ContainerJob, context: Conte
     """
     run = operator.pod_run = DeferredRun(operator, job, context)
     with told_by_kubernetes(job.step):
-        pod = run.own_pod(str(context["ti"].id))
+        pod = run.own_pod()
     now = time.time()
     start, limit = context["ti"].start_date, operator.execution_timeout
     deadline = None if limit is None else (start.timestamp() if start else now) + limit.total_seconds()
@@ -91,7 +91,7 @@ def _wait_for(
 def _backend_config(operator: StepKubernetesPodOperator, namespace: str) -> dict[str, Any]:
     """Return how the triggerer reaches the cluster: names only, what they stand for is looked up there."""
     grace = operator.termination_grace_period
-    return {
+    config: dict[str, Any] = {
         "connection_id": operator.kubernetes_conn_id,
         "in_cluster": operator.in_cluster,
         "config_file": operator.config_file,
@@ -101,6 +101,9 @@ def _backend_config(operator: StepKubernetesPodOperator, namespace: str) -> dict
         "container": operator.base_container_name,
         "grace_period": KILL_GRACE_SECONDS if grace is None else grace,
     }
+    if operator.unreachable_timeout != UNREACHABLE_SECONDS:
+        config["unreachable_timeout"] = operator.unreachable_timeout
+    return config
 
 
 def resume(
@@ -164,6 +167,8 @@ def _end(run: PodRun, waited: Mapping[str, Any], event: Mapping[str, Any]) -> No
             f"{subject}: its image can't be pulled: it {event['told']}; check its name, that the cluster "
             "reaches its registry, and image_pull_secrets"
         )
+    if status == HINDERED:
+        raise ContainerError(f"{subject}: its container can't start: it {event['told']}")
     if pod is None and _told_by_step(run):
         return
     if pod is None:

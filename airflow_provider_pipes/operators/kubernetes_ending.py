@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 # Reasons that a pod's status gives for the whole pod.
 _OF_POD = {
     "Evicted": "its node evicted it",
-    "DeadlineExceeded": "it ran longer than its active_deadline_seconds",
+    "DeadlineExceeded": "it ran longer than its active_deadline_seconds (by default somewhat more than the "
+    "step's execution_timeout)",
     "NodeLost": "its node was lost",
     "NodeShutdown": "its node was shut down",
     "Terminated": "its node was shut down",
     "Preempting": "a pod of higher priority took its place",
     "Preempted": "a pod of higher priority took its place",
 }
+# Of a container that is none of ours.
+_LAST_LINES = 5
 
 
 def failure_of(pod: V1Pod | None, job: ContainerJob, container: str) -> ContainerError | None:
@@ -43,6 +46,10 @@ def failure_of(pod: V1Pod | None, job: ContainerJob, container: str) -> Containe
         return None
     subject = f"step {job.step!r}, pod {pod.metadata.name}"
     ended = _terminated(pod, container)
+    if pod.status.reason not in _OF_POD and ended is None:
+        before = _failed_before(pod)
+        if before is not None:
+            return ContainerError(f"{subject}: {_of_init_container(before, job)}")
     if pod.status.reason in _OF_POD or ended is None:
         return ContainerError(f"{subject}: {_of_pod(pod)}")
     if ended.exit_code == 0:
@@ -53,6 +60,25 @@ def failure_of(pod: V1Pod | None, job: ContainerJob, container: str) -> Containe
 def _terminated(pod: V1Pod, container: str) -> Any:
     status = get_container_status(pod, container)
     return status.state.terminated if status is not None and status.state is not None else None
+
+
+def _failed_before(pod: V1Pod) -> Any:
+    """Return the status of the init container that failed, if one did: the step's own did not start then."""
+    for status in pod.status.init_container_statuses or ():
+        ended = status.state.terminated if status.state is not None else None
+        if ended is not None and ended.exit_code != 0:
+            return status
+    return None
+
+
+def _of_init_container(status: Any, job: ContainerJob) -> str:
+    ended = status.state.terminated
+    reason = f" ({ended.reason})" if ended.reason not in (None, "Error") else ""
+    lines = [line.rstrip() for line in (ended.message or "").splitlines() if line.strip()]
+    last = "\n".join(lines[-_LAST_LINES:])
+    said = f"; its last lines:\n{job.secrets.masked(last)}" if last else ""
+    code = f"it exited with {ended.exit_code}{reason}"
+    return f"init container {status.name!r} failed before the step: {code}{said}"
 
 
 def _of_pod(pod: V1Pod) -> str:
@@ -75,7 +101,7 @@ def _of_container(subject: str, ended: Any, job: ContainerJob) -> ContainerError
     elif job.delegation.launch.tried.last_failure(job.delegation.known) is not None:
         return None
     else:
-        line = _last_line(ended.message)
+        line = job.secrets.masked(_last_line(ended.message))
         said = f"; its last line: {line}" if line else ""
         error = ContainerError(f"{subject}: it exited with {code}: {exit_meaning(code)}{said}")
     error.job_exit_code = code

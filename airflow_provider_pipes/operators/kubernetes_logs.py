@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from kubernetes.client import ApiException  # noqa: TID253 - no DAG file imports
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from kubernetes.client import V1Pod
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _SILENCE_SECONDS = 240
 _CONNECT_SECONDS = 30
 _RETRY_SECONDS = 1.0
+# Of what was written, to know it again; more than could come in the disorder of two streams.
+_KEPT_LINES = 10_000
 
 
 class LogReader:
@@ -30,6 +33,9 @@ class LogReader:
         run: Whose pod it is.
         pod: The pod.
         container: Its container.
+
+    Attributes:
+        last: Time of the last line; empty before the first.
     """
 
     def __init__(self, run: PodRun, pod: V1Pod, container: str) -> None:
@@ -37,6 +43,7 @@ class LogReader:
         self.pod = pod
         self.container = container
         self.last = ""
+        self._written: deque[tuple[str, bytes]] = deque(maxlen=_KEPT_LINES)
 
     def follow(self) -> None:
         """Write each line of the log into the task's until the log ends, as it does with its container."""
@@ -65,13 +72,24 @@ class LogReader:
         return lines
 
     def _write(self, lines: Iterable[bytes]) -> None:
-        write = self.run.operator.log.info
+        write, is_new = self.run.operator.log.info, self._filter()
         for line in lines:
             stamp, _, text = line.decode("utf-8", errors="backslashreplace").rstrip("\r\n").partition(" ")
             at = _comparable(stamp)
-            if at > self.last:
-                self.last = at
+            if is_new(at, line):
+                self.last = max(self.last, at)
+                self._written.append((at, line))
                 write("%s", text)
+
+    def _filter(self) -> Callable[[str, bytes], bool]:
+        """Return what tells the lines that come for the first time from those that come again.
+
+        Times alone do not: the two outputs are stamped apart, so that an earlier line may come later.
+        """
+        last, written = self.last, {line for _, line in self._written}
+        forgotten = len(self._written) == self._written.maxlen
+        since = min(at for at, _ in self._written) if forgotten else ""
+        return lambda at, line: at > last or (at >= since and line not in written)
 
     def _seconds_since_last(self) -> int:
         moment = datetime.fromisoformat(f"{self.last[:19]}+00:00")

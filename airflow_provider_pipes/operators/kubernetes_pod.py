@@ -6,9 +6,10 @@ runs, after Airflow rendered its templates: nothing that a user wrote is a templ
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
@@ -23,7 +24,13 @@ from kubernetes.client import (  # noqa: TID253 - no DAG file imports this
 
 from airflow_provider_pipes.errors import ConfigurationError
 from airflow_provider_pipes.operators.container_job import LABEL_PREFIX
-from airflow_provider_pipes.operators.kubernetes_arguments import take_plain_arguments, volume_of
+from airflow_provider_pipes.operators.kubernetes_arguments import (
+    pod_of,
+    pod_of_file,
+    problems_of_step,
+    take_plain_arguments,
+    volume_of,
+)
 from airflow_provider_pipes.operators.kubernetes_resources import ask_for_resources, quantity
 from airflow_provider_pipes.operators.kubernetes_secrets import secret_variables
 
@@ -35,7 +42,10 @@ if TYPE_CHECKING:
 
 STORE_VOLUME = "pipes-artifact-store"
 _SHARED_MEMORY_VOLUME = "pipes-shared-memory"
+_LAST_LINES = "FallbackToLogsOnError"
 _GPU_WAIT_SECONDS = 24 * 60 * 60
+# Beside the time to fetch its image: so that what ends a step in time, and says why, comes first.
+_DEADLINE_MARGIN_SECONDS = 60
 # A name of a pod is its hostname too, which may have 63 characters.
 _NAME_LENGTH = 63
 
@@ -51,8 +61,9 @@ def define_pod(operator: StepKubernetesPodOperator, job: ContainerJob, name: str
     Raises:
         ConfigurationError: it can't be built.
     """
-    take_plain_arguments(operator)
-    template = _template(operator)
+    with problems_of_step(job.step):
+        take_plain_arguments(operator)
+        template = _template(operator)
     _take_over(operator, template)
     operator.image = job.image or operator.image
     if not operator.image and not (template and template.image):
@@ -69,10 +80,19 @@ def define_pod(operator: StepKubernetesPodOperator, job: ContainerJob, name: str
     ask_for_resources(operator, job.resources)
     _give_volumes(operator, job, template)
     _set_user(operator, job)
-    if operator.termination_message_policy == "File":
-        operator.termination_message_policy = "FallbackToLogsOnError"
+    _keep_last_lines(operator)
     if job.gpu_count and operator.waits_for_capacity:
         operator.schedule_timeout_seconds = _GPU_WAIT_SECONDS
+    limit_life(operator)
+
+
+def _keep_last_lines(operator: StepKubernetesPodOperator) -> None:
+    """Let a pod's status have the last lines of a container that fails; its log is gone with the pod."""
+    if operator.termination_message_policy == "File":
+        operator.termination_message_policy = _LAST_LINES
+    spec = operator.full_pod_spec and operator.full_pod_spec.spec
+    for container in [*operator.init_containers, *((spec and spec.init_containers) or ())]:
+        container.termination_message_policy = container.termination_message_policy or _LAST_LINES
 
 
 def escaped(text: str) -> str:
@@ -97,14 +117,9 @@ def _template(operator: StepKubernetesPodOperator) -> V1Container | None:
     """Make one pod of the operator's template and spec; return its first container."""
     base = None
     if operator.pod_template_file:
-        if not Path(operator.pod_template_file).is_file():
-            raise ConfigurationError(
-                f"pod_template_file {operator.pod_template_file!r} is not on this worker, where it is read "
-                "when the task runs"
-            )
-        base = PodGenerator.deserialize_model_file(operator.pod_template_file)
+        base = pod_of_file(operator.pod_template_file)
     elif operator.pod_template_dict:
-        base = PodGenerator.deserialize_model_dict(operator.pod_template_dict)
+        base = pod_of(operator.pod_template_dict, "pod_template_dict")
     pod: V1Pod | None = base
     if operator.full_pod_spec is not None:
         pod = PodGenerator.reconcile_pods(base, operator.full_pod_spec) if base else operator.full_pod_spec
@@ -142,6 +157,19 @@ def _variables(operator: StepKubernetesPodOperator, job: ContainerJob, secret: s
     ours += secret_variables(job.secrets, secret)
     chosen = {each.name for each in given}
     return [*(each for each in ours if each.name not in chosen), *given]
+
+
+def limit_life(operator: StepKubernetesPodOperator) -> None:
+    """Let Kubernetes end a pod that outlived its step's time because nobody was there to end it.
+
+    It counts from the pod's arrival on a node, so the time in the queue is not in it.
+    """
+    spec = operator.full_pod_spec and operator.full_pod_spec.spec
+    chosen = operator.active_deadline_seconds or (spec and spec.active_deadline_seconds)
+    if operator.execution_timeout is None or chosen is not None:
+        return
+    seconds = operator.execution_timeout.total_seconds() + operator.startup_timeout_seconds
+    operator.active_deadline_seconds = math.ceil(seconds) + _DEADLINE_MARGIN_SECONDS
 
 
 def _give_volumes(

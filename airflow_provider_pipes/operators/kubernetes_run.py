@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.providers.cncf.kubernetes.utils.container import container_is_completed
+from airflow.providers.cncf.kubernetes.utils.container import container_is_completed, get_container_status
 from airflow.providers.cncf.kubernetes.utils.pod_manager import OnFinishAction
 from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import ApiException  # noqa: TID253 - no DAG file imports this
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 # What the definition of the pod changes.
 _ARGUMENTS = (
+    "active_deadline_seconds",
     "annotations",
     "arguments",
     "cmds",
@@ -65,7 +66,6 @@ _ARGUMENTS = (
 # A status follows a container's end within a moment.
 _STATUS_SECONDS = 5.0
 _STATUS_POLL_SECONDS = 0.2
-_UNREACHABLE_SECONDS = 600.0
 _UNREACHABLE_POLL_SECONDS = 5.0
 
 
@@ -165,14 +165,14 @@ class PodRun:
         self.seen = PodStart(self, request).pod()
         return self.seen
 
-    def current(self, pod: V1Pod, patience: float = _UNREACHABLE_SECONDS) -> V1Pod | None:
+    def current(self, pod: V1Pod, patience: float | None = None) -> V1Pod | None:
         """Return a pod as it is now.
 
         Args:
             pod: The pod.
-            patience: Seconds that the API may not answer: a pod needs it less than we do.
+            patience: Seconds that the API may not answer; None for what the user allows.
         """
-        until = time.monotonic() + patience
+        until = time.monotonic() + (self.operator.unreachable_timeout if patience is None else patience)
         while True:
             self._renew_access()
             try:
@@ -208,8 +208,13 @@ class PodRun:
                 reader.follow()
             else:
                 time.sleep(operator.base_container_status_polling_interval)
-        if operator.get_logs:
+        if operator.get_logs and self._has_started():
             reader.follow()
+
+    def _has_started(self) -> bool:
+        """Return whether the step's container has a log: not where an init container failed, or its node."""
+        seen = self.seen and get_container_status(self.seen, self.operator.base_container_name)
+        return not (seen and seen.state is not None and seen.state.waiting is not None)
 
     def _has_ended(self, pod: V1Pod, patience: float) -> bool:
         until = time.monotonic() + patience

@@ -12,15 +12,13 @@ from kubernetes.client import ApiException  # noqa: TID253 - no DAG file imports
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_pipes.errors import ContainerError
+from airflow_provider_pipes.triggers.pod_status import HINDRANCE_SECONDS, HINDRANCES
 
 if TYPE_CHECKING:
     from kubernetes.client import V1Pod
 
     from airflow_provider_pipes.operators.kubernetes_run import PodRun
 
-# What keeps a container from its start and may still come right, as a Secret that is made later.
-_HINDRANCES = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
-_HINDRANCE_SECONDS = 15.0
 _EVENT_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.2
 _PAUSE_GROWTH = 1.2
@@ -96,11 +94,11 @@ class PodWait:
         if issue:
             raise ContainerError(f"{self._subject}: {self._image_problem(pod)}")
         waiting = _waiting(pod, self.operator.base_container_name)
-        if waiting is None or waiting.reason not in _HINDRANCES:
+        if waiting is None or waiting.reason not in HINDRANCES:
             self.hindered = None
             return
         self.hindered = self.hindered or time.monotonic()
-        if time.monotonic() - self.hindered > _HINDRANCE_SECONDS:
+        if time.monotonic() - self.hindered > HINDRANCE_SECONDS:
             raise ContainerError(f"{self._subject}: its container can't start: {waiting.message}")
 
     def _image_problem(self, pod: V1Pod) -> str:

@@ -14,6 +14,7 @@ from airflow.sdk.log import mask_secret
 from airflow_provider_pipes.errors import ConfigurationError, listing
 from airflow_provider_pipes.models.secret_references import SecretReference, parse_secret
 from airflow_provider_pipes.operators.connections import HookConnections
+from airflow_provider_pipes.runtime.masking import SECRET_VARIABLES, masked, secret_parts
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,26 @@ class StepSecrets:
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     kubernetes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Return the plain variable that tells the step's process which of its variables are secret."""
+        names = sorted({*self.values, *self.kubernetes})
+        return {SECRET_VARIABLES: ",".join(names)} if names else {}
 
-def step_secrets(references: Mapping[str, str], store_connection_id: str | None) -> StepSecrets:
+    def masked(self, text: str) -> str:
+        """Return a text without the values."""
+        return masked(text, self.values.values())
+
+
+def step_secrets(
+    references: Mapping[str, str], store_connection_id: str | None, whose: str = "the step"
+) -> StepSecrets:
     """Resolve the secrets of a step, and the connection of its artifact store.
+
+    Args:
+        references: By the variable that each goes to.
+        store_connection_id: The connection of the artifact store, if it has one.
+        whose: How messages name the step.
 
     Raises:
         ConfigurationError: some can't be resolved; all of them are told.
@@ -46,11 +64,11 @@ def step_secrets(references: Mapping[str, str], store_connection_id: str | None)
         except (ValueError, ConfigurationError) as error:
             problems.append(f"{variable}: {error}")
     if problems:
-        raise ConfigurationError(listing("the step's secrets can't be resolved", problems))
+        raise ConfigurationError(listing(f"{whose}: its secrets can't be resolved", problems))
     if store_connection_id is not None:
         values[f"AIRFLOW_CONN_{store_connection_id.upper()}"] = _connection_as_json(store_connection_id)
-    for value in values.values():
-        mask_secret(value)
+    for part in {part for value in values.values() for part in secret_parts(value)}:
+        mask_secret(part)
     return StepSecrets(values, kubernetes)
 
 

@@ -46,7 +46,7 @@ def _run_in_own_python(launch: AirflowLaunch, cache_dir: Path | None) -> Manifes
 
     step, connection_id = launch.step_launch, launch.task.store_connection_id
     with step.tried.failure_kept():
-        secrets = step_secrets(step.plan.secrets, connection_id)
+        secrets = step_secrets(step.plan.secrets, connection_id, f"step {step.plan.name!r}")
         if secrets.kubernetes:
             raise ConfigurationError(
                 f"step {step.plan.name!r}: {', '.join(sorted(secrets.kubernetes))} would come from a "
@@ -55,7 +55,7 @@ def _run_in_own_python(launch: AirflowLaunch, cache_dir: Path | None) -> Manifes
         keep = configuration.cached_environments()
         python = step_python(step.plan, launch.task.store, cache_dir, keep)
     launch.task.log.info("Running step %r in a process of %s", step.plan.name, python)
-    variables = {**step.plan.variables, **secrets.values}
+    variables = {**secrets.names, **step.plan.variables, **secrets.values}
     return run_in_python(step, python, variables, connection_id, cache_dir)
 
 

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_pipes.errors import FailWithoutRetry, PipesError, SkipStep, message_of
+from airflow_provider_pipes.errors import ContainerError, FailWithoutRetry, PipesError, SkipStep, message_of
 from airflow_provider_pipes.models.documents import Failure
+from airflow_provider_pipes.runtime.masking import masked
 from airflow_provider_pipes.runtime.sources import user_traceback
 
 if TYPE_CHECKING:
@@ -53,14 +54,13 @@ class Attempt:
 
     def record_failure(self, error: BaseException, started: float) -> None:
         """Write down why the attempt failed; nothing that is there already is replaced."""
-        told = error.traceback_text if isinstance(error, PipesError) else ""
         failure = Failure(
             step=self.step,
             token=self.token,
             attempt=self.number,
             type=type(error).__name__,
-            message=message_of(error),
-            traceback=told or user_traceback(error),
+            message=masked(message_of(error)),
+            traceback=masked(_traceback(error)),
             reason=failure_reason(error),
             started=started,
             seconds=time.time() - started,
@@ -87,6 +87,16 @@ class Attempt:
             return Failure.from_json(self.storage.read(f"{self.prefix}/failure-{last}.json"))
         except (PipesError, ValueError, TypeError):
             return None  # what went wrong is told by the caller; this could only have told it better
+
+
+def _traceback(error: BaseException) -> str:
+    """Return the part of a traceback that tells a user something about their own code."""
+    if isinstance(error, PipesError) and error.traceback_text:
+        return error.traceback_text
+    if isinstance(error, ContainerError):
+        # Raised far from any code of the user's, in the middle of Airflow's; the message is all there is.
+        return ""
+    return user_traceback(error)
 
 
 def failure_reason(error: BaseException) -> str:

@@ -126,6 +126,11 @@ class StepPlan:
         return self.values.get("image")
 
     @property
+    def image_built(self) -> bool:
+        """Whether `pipes deploy` made that image; another one is used as it is."""
+        return self.values.get("image_build") is not None
+
+    @property
     def resources(self) -> dict[str, Any]:
         """The resources that it asks for."""
         return dict(self.values.get("resource_settings", {}))

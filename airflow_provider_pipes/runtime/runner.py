@@ -145,6 +145,7 @@ def _commit(
         deployment_id=info.deployment_id,
         attempt=info.attempt,
         host=socket.gethostname(),
+        image=plan.image,
         resources=plan.resources,
         python=sys.version.split()[0],
     )

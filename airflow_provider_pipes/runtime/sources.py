@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_pipes.errors import PipesError, TargetError, UserCodeError, said_of
+from airflow_provider_pipes.runtime.misused_settings import misused_settings
 
 if TYPE_CHECKING:
     from traceback import StackSummary, TracebackException
@@ -68,6 +69,8 @@ def import_user_module(name: str) -> ModuleType:
             ) from None
         raise _user_code_error(name, error) from error
     except (Exception, SystemExit) as error:
+        if told := misused_settings(error):
+            raise told from None
         raise _user_code_error(name, error) from error
 
 

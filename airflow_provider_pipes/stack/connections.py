@@ -60,8 +60,8 @@ class EnvironmentConnections:
         if not text:
             raise ConfigurationError(
                 f"there is no connection {connection_id!r} here; define it as Airflow does, by the variable "
-                f"{variable} of the environment: a URI as 'aws://KEY:SECRET@/?region_name=eu-west-1', or "
-                'JSON as \'{"conn_type": "aws", "login": "KEY", "password": "SECRET"}\''
+                f"{variable} of the environment: a URI as 'TYPE://LOGIN:PASSWORD@HOST:PORT', or JSON as "
+                '\'{"conn_type": "TYPE", "login": "LOGIN", "password": "PASSWORD", "host": "HOST"}\''
             )
         try:
             return _from_json(text) if text.startswith("{") else _from_uri(text)

@@ -94,7 +94,7 @@ def _sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
     if kind in ("value_error", "assertion_error"):
         return str(problem["ctx"]["error"])
     expected = _expected(problem)
-    secret = any(isinstance(part, str) and names_a_secret(part) for part in location)
+    secret = any(isinstance(part, str) and (names_a_secret(part) or part == "secrets") for part in location)
     return expected if secret else f"{expected}, got {_short(problem['input'])}"
 
 

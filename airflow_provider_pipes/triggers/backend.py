@@ -35,12 +35,14 @@ class JobStatus:
         told: What to write into the task's log, in the backend's own words; "" for nothing.
         started: When it began to run, in seconds since the epoch.
         ended: When it ended, likewise.
+        patience: Seconds for which it may be as it is; what hinders its start may still come right.
     """
 
     phase: JobPhase
     told: str = ""
     started: float | None = None
     ended: float | None = None
+    patience: float | None = None
 
     @property
     def over(self) -> bool:

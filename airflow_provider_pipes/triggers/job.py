@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 DEADLINE, QUEUE_TIMEOUT = "deadline", "queue_timeout"
 """An event's status, beside the phases of a job: its time was over, and it was cancelled."""
+HINDERED = "hindered"
+"""Likewise: something kept it from its start for longer than it may, and it was cancelled."""
 CANCEL_SECONDS = 60.0
 """How long a cancellation, or the question that comes before it, is tried again."""
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 5.0
@@ -34,7 +36,8 @@ class JobTrigger(BaseTrigger):
 
     It cancels the job at its deadline, where it can never start, and in ``on_kill``; never in ``cleanup``,
     which also runs when a triggerer restarts. Its only event says how the job ended: ``status``, a phase
-    of a job, "deadline" or "queue_timeout"; ``told``, the backend's words; ``queued`` and ``ran``, seconds.
+    of a job, "deadline", "queue_timeout" or "hindered"; ``told``, the backend's words; ``queued`` and
+    ``ran``, seconds.
 
     Args:
         handle: A ``JobHandle`` as JSON, of this version or an earlier one.
@@ -44,6 +47,7 @@ class JobTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]
         self._document = dict(handle)
         self._started: float | None = None
+        self._hindered_until: float | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what Airflow stores of the trigger."""
@@ -78,10 +82,11 @@ class JobTrigger(BaseTrigger):
                 async with asyncio.timeout(None if limit is None else max(limit - time.time(), 0)):
                     status = await self._news(watcher, status)
             except TimeoutError:
+                if why == HINDERED:
+                    return await self._refused(watcher, status, why)
                 return await self._out_of_time(watcher, status, why)
         if status.phase is JobPhase.REFUSED:
-            # Here, since the task may be ended before it gets a worker to do it on.
-            await asyncio.shield(_in_background(_cancel(watcher, self.handle.job_id, self._task.attempt)))
+            return await self._refused(watcher, status, status.phase.value)
         return self._ending(status.phase.value, status)
 
     def _limit(self) -> tuple[float | None, str]:
@@ -89,6 +94,7 @@ class JobTrigger(BaseTrigger):
         limits = [(self.handle.deadline, DEADLINE)]
         if self._started is None and self.handle.queue_timeout is not None:
             limits.append((self.handle.submitted + self.handle.queue_timeout, QUEUE_TIMEOUT))
+        limits.append((self._hindered_until, HINDERED))
         return min((each for each in limits if each[0] is not None), default=(None, ""))
 
     async def _news(self, watcher: JobWatcher, before: JobStatus) -> JobStatus:
@@ -97,7 +103,21 @@ class JobTrigger(BaseTrigger):
         if status.told and status.told != before.told:
             self.log.info("%s %s", _capital(self._name), status.told)
         self._started = status.started or self._started  # What is gone no longer says when it began.
+        # From when it began, though the words for it may change.
+        if status.patience is None:
+            self._hindered_until = None
+        elif self._hindered_until is None:
+            self._hindered_until = time.time() + status.patience
         return status
+
+    async def _refused(self, watcher: JobWatcher, status: JobStatus, why: str) -> dict[str, Any]:
+        # Here, since the task may be ended before it gets a worker to do it on.
+        await self._cancelled(watcher)
+        return self._ending(why, status)
+
+    async def _cancelled(self, watcher: JobWatcher) -> None:
+        # If this wait is cancelled, the cancellation goes on.
+        await asyncio.shield(_in_background(_cancel(watcher, self.handle.job_id, self._task.attempt)))
 
     async def _out_of_time(self, watcher: JobWatcher, status: JobStatus, why: str) -> dict[str, Any]:
         event = self._ending(why, status)
@@ -108,7 +128,7 @@ class JobTrigger(BaseTrigger):
         if said:
             self.log.info("The end of the log of %s:\n%s", self._name, said)
         self.log.info("The time of %s is over: it is cancelled.", self._name)
-        await asyncio.shield(_in_background(_cancel(watcher, self.handle.job_id, self._task.attempt)))
+        await self._cancelled(watcher)
         return event
 
     def _ending(self, how: str, status: JobStatus) -> dict[str, Any]:

@@ -9,6 +9,11 @@ from typing import Any
 
 from airflow_provider_pipes.triggers.backend import JobPhase, JobStatus
 
+HINDRANCES = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+"""What keeps a container from its start and may still come right, as a Secret that is made later."""
+HINDRANCE_SECONDS = 15.0
+"""How long that may take."""
+
 # Between being scheduled and running, every pod is in these; that is no news.
 _PREPARING = frozenset({"", "ContainerCreating", "PodInitializing"})
 
@@ -34,7 +39,8 @@ def pod_status(pod: Mapping[str, Any], container: str) -> JobStatus:
     refused = cannot_start(status)
     if refused:
         return JobStatus(JobPhase.REFUSED, refused)
-    return JobStatus(JobPhase.QUEUED, _why_waiting(status))
+    hindered = (_state(status, container).get("waiting") or {}).get("reason") in HINDRANCES
+    return JobStatus(JobPhase.QUEUED, _why_waiting(status), patience=HINDRANCE_SECONDS if hindered else None)
 
 
 def cannot_start(status: Mapping[str, Any]) -> str:

@@ -17,6 +17,8 @@ BACKEND = f"{__name__}:PodBackend"
 """How a handle names this backend."""
 ATTEMPT_ANNOTATION = "airflow-provider-pipes/deferred-by"
 """On a pod: the try of the task instance that waits for it, deferred."""
+TRY_ANNOTATION = "airflow-provider-pipes/deferred-by-try"
+"""The same as Airflow counts tries, from 1."""
 
 _PAGE = 500
 _TIMEOUTS = (10, 60)

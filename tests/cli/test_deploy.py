@@ -101,6 +101,25 @@ def test_a_dags_folder_inside_of_the_project_changes_nothing(numbers: Project) -
     assert all_but_the_memo() == before
 
 
+@pytest.mark.parametrize("made", [True, False])
+def test_the_home_of_the_projects_own_airflow_moves_no_dag_files(numbers: Project, made: bool) -> None:
+    home = numbers.root / ".pipes/airflow"
+    if made:
+        home.mkdir(parents=True)
+    done = numbers.pipes("deploy", "numbers_.py", env={"AIRFLOW_HOME": str(home)})
+    assert done.out == f"created    {numbers.root / 'dags/numbers.py'}  DAG numbers\n"
+
+
+def test_the_home_that_was_given_to_pipes_up_moves_no_dag_files(numbers: Project) -> None:
+    home = numbers.root.parent / "elsewhere"
+    home.mkdir()
+    told = numbers.pipes("deploy", "numbers_.py", env={"AIRFLOW_HOME": str(home)})
+    assert told.out.startswith(f"created    {home / 'dags/numbers.py'}")
+    (home / "pipes-airflow.lock").touch()  # as `pipes up --home` leaves it
+    ours = numbers.pipes("deploy", "numbers_.py", env={"AIRFLOW_HOME": str(home)})
+    assert ours.out.startswith(f"created    {numbers.root / 'dags/numbers.py'}")
+
+
 def test_pipes_toml_names_the_folder_and_the_dag(numbers: Project) -> None:
     numbers.write(
         "pipes.toml",

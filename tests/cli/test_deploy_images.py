@@ -122,7 +122,8 @@ def test_looking_never_builds_and_json_stays_clean(numbers: Project) -> None:
     shown = numbers.pipes("deploy", "numbers_.py", "--diff")
     assert shown.code == 0
     assert "+    double = StepDockerOperator(" in shown.out
-    assert numbers.tree() == before
+    assert {name for name in numbers.tree() if name not in before} == {"engine.log"}
+    assert asked(numbers, "build") == []
     (document,) = json.loads(numbers.pipes("deploy", "numbers_.py", "--json").out)
     assert document["result"] == "created"
     assert numbers.pipes("deploy", "numbers_.py", "--check").out == "the DAG file is up to date\n"
@@ -187,3 +188,35 @@ def test_an_image_that_is_not_in_its_registry_makes_the_dag_file_stale(
     (document,) = json.loads(numbers.pipes("deploy", "numbers_.py", "--check", "--json").out)
     assert (document["changed"], document["unbuilt_images"]) == (True, [found[1]])
     assert asked(numbers, "build") == []
+
+
+def test_an_image_that_its_engine_lost_makes_the_dag_file_stale(numbers: Project) -> None:
+    with_engine(numbers)
+    assert numbers.pipes("deploy", "numbers_.py").code == 0
+    (image,) = asked(numbers, "build")
+    assert numbers.pipes("deploy", "numbers_.py", "--check").code == 0
+    for each in (numbers.root / "engine").iterdir():
+        each.unlink()
+
+    gone = numbers.pipes("deploy", "numbers_.py", "--check")
+
+    assert gone.code == 1
+    assert f"needs an image, image {image} would be built" in gone.err
+    assert f"would be built  {image}" in numbers.pipes("deploy", "numbers_.py", "--diff").out
+
+
+def test_an_engine_that_does_not_answer_is_one_warning_of_a_look(numbers: Project) -> None:
+    with_engine(numbers)
+    assert numbers.pipes("deploy", "numbers_.py").code == 0
+    text = (numbers.root / "pipes.toml").read_text()
+    table = '[image_builders.engine]\nflavor = "docker"\nhost = "unix:///nowhere/docker.sock"\n'
+    numbers.write("pipes.toml", text[: text.index("[image_builders.engine]")] + table)
+
+    looked = numbers.pipes("deploy", "numbers_.py", "--diff")
+
+    assert looked.code == 0
+    assert "would be built" not in looked.out
+    assert re.fullmatch(
+        r"warning: images not checked: no Docker engine answers at unix:///nowhere/docker\.sock .*\n",
+        looked.err,
+    )

@@ -19,6 +19,7 @@ import pytest
 from tests.airflow.harness import AirflowHome, PostgresDatabase, wait_until
 from tests.airflow.rest import RestError
 from tests.airflow.running import RunningAirflow, run_airflow
+from tests.engines.api_proxy import api_proxy
 from tests.engines.docker_engine import DockerEngine
 from tests.engines.kubernetes_node import KubernetesNode
 from tests.engines.step_image import KubernetesProject, kubernetes_step_image
@@ -35,6 +36,8 @@ _SETTINGS = {
 
 STEPS = """
     import time
+    from datetime import timedelta
+    from pathlib import Path
 
     from notes import note
 
@@ -63,6 +66,16 @@ STEPS = """
         return seconds
 
 
+    @step(cache=False, retries=1, retry_delay=timedelta(seconds=0.1))
+    def patient(file: str) -> None:
+        note("patient")
+        for _ in range(3000):
+            if Path(file).exists():
+                return
+            time.sleep(0.1)
+        raise TimeoutError
+
+
     @step(cache=False)
     def greedy() -> None:
         note("greedy")
@@ -84,8 +97,34 @@ STEPS = """
 
 
     @pipeline
+    def {prefix}_patient(file: str = "") -> None:
+        patient(file)
+
+
+    @pipeline
     def {prefix}_greedy() -> None:
         greedy()
+"""
+
+# At the end of a DAG file: lets its first worker die between the pod's mark and the deferral.
+DYING = """
+
+import os
+import signal
+from pathlib import Path
+
+_defer = StepKubernetesPodOperator.defer
+
+
+def _die_once(self, **arguments):
+    marker = Path("{marker}")
+    if marker.exists():
+        marker.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    _defer(self, **arguments)
+
+
+StepKubernetesPodOperator.defer = _die_once
 """
 
 
@@ -128,11 +167,30 @@ class Flow:
     def log(self, try_number: int = 1) -> str:
         return self.airflow.log(self.dag_id, self.run_id, self.task, try_number)
 
+    def triggerer(self) -> int | None:
+        """Return the number of the triggerer that has the task's trigger."""
+        query = "select triggerer_id from trigger join task_instance as task on task.trigger_id = trigger.id"
+        found = self.airflow.home.rows(f"{query} where task.dag_id = '{self.dag_id}'")
+        return found[0]["triggerer_id"] if found else None
+
+    def log_of(self, *triggerers: int) -> str:
+        """Return what some triggerers say of the task, and all of them of nothing in particular."""
+        home = self.airflow.home.path
+        files = [
+            file for each in triggerers for file in home.glob(f"logs/dag_id={self.dag_id}/**/*.{each}.log")
+        ]
+        return "".join(file.read_text() for file in [*files, *home.glob("triggerer-*.log")])
+
     def wait_for_log(self, *words: str) -> str:
         """Wait until the log has some words, and return it; it comes in pieces, from two processes."""
         for each in words:
             wait_until(lambda said=each: said in self.log(), f"{each!r} in the log", 30)  # type: ignore[misc]
         return self.log()
+
+    def wait_until_pods_end(self) -> None:
+        """Wait until pods are gone that never started; the node takes its time while it pulls an image."""
+        wait_until(lambda: all(each.metadata.deletion_timestamp for each in self.steps.pods()), "it", 15)
+        self.steps.wait_until_nothing_is_left(120)
 
     def run_slowly(self) -> Any:
         """Start the slow step and return its pod once it is deferred and at work."""
@@ -186,13 +244,21 @@ def signal_all(processes: list[int], number: int) -> None:
         os.kill(process, number)
 
 
+def last_triggerer(home: AirflowHome) -> int:
+    (row,) = home.rows("select max(id) as id from job where job_type = 'TriggererJob'")
+    return int(row["id"])
+
+
 @contextmanager
-def another_triggerer(home: AirflowHome) -> Iterator[subprocess.Popen[bytes]]:
+def another_triggerer(home: AirflowHome) -> Iterator[int]:
+    """Run one more triggerer; give its number."""
+    before = last_triggerer(home)
     log = (home.path / f"triggerer-{time.monotonic_ns()}.log").open("w")
     command = [sys.executable, "-m", "airflow", "triggerer", "--skip-serve-logs"]
     with log, subprocess.Popen(command, env=home.env, stdout=log, stderr=log) as process:
         try:
-            yield process
+            wait_until(lambda: last_triggerer(home) > before, "the triggerer", 120)
+            yield last_triggerer(home)
         finally:
             process.terminate()
             try:
@@ -266,7 +332,9 @@ def test_clearing_the_task_ends_its_pod_and_runs_the_step_again(deploy: Deploy) 
 
 def test_a_step_beyond_its_time_is_ended_and_says_how_long_it_queued_and_ran(deploy: Deploy) -> None:
     flow = deploy("slow", execution_timeout=_Code("__import__('datetime').timedelta(seconds=15)"))
-    flow.run_slowly()
+    pod = flow.run_slowly()
+    # For when nobody is there to end it.
+    assert pod.spec.active_deadline_seconds == 15 + 120 + 60
     flow.end("failed")
     flow.wait_for_log("execution_timeout 0:00:15", "it was queued for", "the slow step began")
     flow.steps.wait_until_nothing_is_left(30)
@@ -288,7 +356,54 @@ def test_an_image_that_cannot_be_pulled_fails_the_task(deploy: Deploy) -> None:
     flow.start({"number": 7})
     flow.end("failed")
     flow.wait_for_log("can't be pulled")
-    flow.steps.wait_until_nothing_is_left(30)
+    flow.wait_until_pods_end()
+
+
+def test_a_secret_of_the_cluster_that_is_missing_fails_the_task_soon(deploy: Deploy) -> None:
+    flow = deploy("quick", env_from=[{"secretRef": {"name": "absent"}}])
+    began = time.monotonic()
+    flow.start({"number": 8})
+    flow.end("failed")
+    assert time.monotonic() - began < 60
+    flow.wait_for_log("its container can't start", 'secret "absent" not found')
+    flow.wait_until_pods_end()
+
+
+def test_a_retry_goes_on_with_the_pod_of_a_worker_that_died_as_it_was_about_to_defer(
+    deploy: Deploy, airflow: RunningAirflow, tmp_path: Path
+) -> None:
+    flow = deploy("patient")
+    go = flow.steps.project.store / "go"
+    marker = tmp_path / "die"
+    marker.touch()
+    with (airflow.home.dags_folder / f"{flow.dag_id}.py").open("a") as file:
+        file.write(DYING.replace("{marker}", str(marker)))
+    flow.start({"file": str(go)})
+    wait_until(lambda: not marker.exists(), "the worker's death", 60)
+    flow.wait_until_deferred()
+    go.touch()
+    flow.end("success")
+    assert flow.airflow.api.task(flow.dag_id, flow.run_id, "patient")["try_number"] == 2
+    assert "going on with it" in flow.log(2)
+    assert len(flow.steps.project.noted("patient")) == 1
+    assert len(flow.steps.created()) == 1
+
+
+def test_an_api_server_that_is_away_for_a_while_fails_no_deferred_step(
+    deploy: Deploy, kubernetes: KubernetesNode, tmp_path: Path
+) -> None:
+    with api_proxy(kubernetes.kubeconfig, tmp_path) as proxy:
+        flow = deploy("slow", config_file=str(proxy.kubeconfig))
+        flow.start({"seconds": 25})
+        flow.wait_until_deferred()
+        flow.steps.wait_for_note("slow")
+        proxy.refuse()
+        time.sleep(12)
+        proxy.return_()
+        flow.end("success")
+        flow.wait_for_log("does not answer, trying on for 600 s")
+    assert len(flow.steps.project.noted("slow")) == 1
+    assert len(flow.steps.created()) == 1
 
 
 def test_a_pod_deleted_behind_the_tasks_back_says_so(deploy: Deploy) -> None:
@@ -344,36 +459,41 @@ def test_a_triggerer_killed_in_mid_job_is_replaced_by_another(
     deploy: Deploy, airflow: RunningAirflow
 ) -> None:
     # The last two tests: the Airflow's own triggerer ends here.
-    flow = deploy("slow")
-    flow.start({"seconds": 35})
+    flow = deploy("patient")
+    go = flow.steps.project.store / "go"
+    flow.start({"file": str(go)})
     flow.wait_until_deferred()
-    flow.steps.wait_for_note("slow")
+    flow.steps.wait_for_note("patient")
     signal_all(processes_of(airflow.home, "triggerer"), signal.SIGKILL)
-    with another_triggerer(airflow.home):
+    with another_triggerer(airflow.home) as second:
+        wait_until(lambda: flow.triggerer() == second, "the move", 120)
+        go.touch()
         flow.end("success")
-    assert len(flow.steps.project.noted("slow")) == 1
+    assert len(flow.steps.project.noted("patient")) == 1
     assert len(flow.steps.created()) == 1
 
 
 def test_a_triggerer_that_stalled_ends_nothing_that_moved_to_another(
     deploy: Deploy, airflow: RunningAirflow
 ) -> None:
-    flow = deploy("slow")
+    flow = deploy("patient")
+    go = flow.steps.project.store / "go"
     with another_triggerer(airflow.home) as first:
-        flow.start({"seconds": 75})
-        flow.wait_until_deferred()
-        flow.steps.wait_for_note("slow")
+        flow.start({"file": str(go)})
+        flow.steps.wait_for_note("patient")
+        wait_until(lambda: "runs on node" in flow.log_of(first), "the first triggerer at work", 120)
         stalled = processes_of(airflow.home, "triggerer")
-        assert first.pid in stalled
         signal_all(stalled, signal.SIGSTOP)
-        with another_triggerer(airflow.home):
-            time.sleep(_HEALTH_SECONDS + 15)
+        with another_triggerer(airflow.home) as second:
+            wait_until(lambda: "runs on node" in flow.log_of(second), "the second triggerer at work", 120)
             signal_all(stalled, signal.SIGCONT)
+            # Whichever of them is told that the trigger is no longer its own.
+            told = "its task still waits for it, in another triggerer"
+            wait_until(lambda: told in flow.log_of(first, second), "the guard", 120)
+            go.touch()
             flow.end("success")
-    assert len(flow.steps.project.noted("slow")) == 1
-    files = [*airflow.home.path.glob("triggerer-*.log"), *airflow.home.path.glob("logs/**/*.log.trigger.*")]
-    logs = "".join(file.read_text() for file in files)
-    assert "its task still waits for it, in another triggerer" in logs
+    assert len(flow.steps.project.noted("patient")) == 1
+    assert len(flow.steps.created()) == 1
 
 
 class _Code:

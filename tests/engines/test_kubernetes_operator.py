@@ -491,7 +491,8 @@ def test_a_step_killed_for_memory_says_what_it_asked_for(done: Results) -> None:
 
 
 def test_an_exit_code_is_told_with_the_last_line(done: Results) -> None:
-    assert "it exited with 7: it failed; its last line: the last words" in done.error("leaving")
+    said = "it exited with 7: something in the process ended it, as os._exit does; its last line: "
+    assert f"{said}the last words" in done.error("leaving")
     assert "it exited with 137: it was ended by SIGKILL" in done.error("dying")
 
 

@@ -78,7 +78,9 @@ def install_with_uv(variables: dict[str, str]) -> None:
         pip(variables, "install", "--quiet", "--target", str(TOOL), "uv")
         uv = str(TOOL / "bin" / "uv")
     files = ["-r", str(HERE / "requirements.txt"), "-r", str(HERE / "core.txt")]
-    limits = ["-c", str(HERE / "constraints.txt")]
+    constraints = HERE / "constraints.txt"
+    # uv warns of a file that limits nothing.
+    limits = ["-c", str(constraints)] if constraints.stat().st_size else []
     run([uv, "pip", "install", "--python", sys.executable, *files, *limits], variables)
 
 

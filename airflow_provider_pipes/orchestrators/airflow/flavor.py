@@ -17,6 +17,7 @@ from airflow_provider_pipes.orchestrators.airflow.operator_config import (
     PYTHON,
     OperatorConfig,
     operator_problem,
+    requirement_problems,
 )
 from airflow_provider_pipes.orchestrators.flavors import BaseOrchestratorConfig, BaseOrchestratorFlavor
 
@@ -130,6 +131,8 @@ class AirflowOrchestratorConfig(BaseOrchestratorConfig):
     def _one_environment(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if value and info.data.get("python"):
             raise ValueError(BOTH_ENVIRONMENTS)
+        if problems := requirement_problems(value):
+            raise ValueError("; ".join(problems))
         return value
 
     def dag_id_for(self, pipeline: str) -> str:

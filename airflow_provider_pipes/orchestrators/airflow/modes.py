@@ -15,6 +15,7 @@ from airflow_provider_pipes.orchestrators.airflow.operator_config import (
     PYTHON,
     OperatorConfig,
     operator_problem,
+    requirement_problems,
 )
 from airflow_provider_pipes.orchestrators.airflow.stock_arguments import OF_ALL, OF_OPERATOR
 
@@ -165,4 +166,4 @@ def settings_problems(
         problems += [f"operator_args.{each}" for each in argument_problems(operator, own.operator_args)]
     if own.python and own.requirements:
         problems.append(BOTH_ENVIRONMENTS)
-    return problems
+    return [*problems, *(f"requirements: {each}" for each in requirement_problems(own.requirements))]

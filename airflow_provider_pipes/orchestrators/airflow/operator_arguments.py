@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_pipes.orchestrators.airflow.limits import value_problems
 from airflow_provider_pipes.orchestrators.airflow.operator_config import DOCKER, KUBERNETES, PYTHON
-from airflow_provider_pipes.orchestrators.airflow.own_arguments import OWN, OWN_OF_ALL
+from airflow_provider_pipes.orchestrators.airflow.own_arguments import ADDED, OWN, OWN_OF_ALL
 from airflow_provider_pipes.orchestrators.airflow.stock_arguments import OF_ALL, OF_OPERATOR, TEMPLATED
 from airflow_provider_pipes.stack.classpath import nearest
 
@@ -26,9 +26,7 @@ def untemplated(operator: str, arguments: Mapping[str, Any]) -> list[str]:
     if operator not in TEMPLATED:
         return []
     return [
-        name
-        for name, value in arguments.items()
-        if name not in TEMPLATED[operator] and _holds_template(value)
+        name for name, value in arguments.items() if name not in TEMPLATED[operator] and holds_template(value)
     ]
 
 
@@ -43,7 +41,8 @@ def plain_json(value: Any) -> Any:
 
 def _name_problems(operator: str, arguments: Mapping[str, Any]) -> Iterator[str]:
     own = {**OWN_OF_ALL, **OWN.get(operator, {})}
-    known = OF_ALL | OF_OPERATOR[operator] if operator in OF_OPERATOR else None
+    stock = operator in OF_OPERATOR
+    known = OF_ALL | OF_OPERATOR[operator] | ADDED.get(operator, frozenset()) if stock else None
     for name in arguments:
         if name in own:
             yield f"{name}: is set by us; {own[name]}"
@@ -87,9 +86,10 @@ def _strange(value: Any) -> Iterator[str]:
         yield f"expected a finite number, got {value}"
 
 
-def _holds_template(value: Any) -> bool:
+def holds_template(value: Any) -> bool:
+    """Return whether a value has a text with a template of Airflow's in it."""
     if isinstance(value, str):
         return any(mark in value for mark in _TEMPLATE_MARKS)
     if isinstance(value, Mapping):
-        return any(map(_holds_template, value.values()))
-    return isinstance(value, list | tuple) and any(map(_holds_template, value))
+        return any(map(holds_template, value.values()))
+    return isinstance(value, list | tuple) and any(map(holds_template, value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from keyword import iskeyword
 from typing import Annotated, Any
 
@@ -67,3 +67,16 @@ def operator_problem(name: str, operators: Mapping[str, OperatorConfig]) -> str 
         f"there is no operator {name!r}{nearest(name, known)}; known: {', '.join(known)}; the orchestrator's "
         "table `operators` can name another one by its path"
     )
+
+
+def requirement_problems(requirements: Iterable[str]) -> list[str]:
+    """Return what is wrong with the requirements of an environment on a worker, one sentence each."""
+    from airflow_provider_pipes.compiler.requirement_lines import parsed_requirement
+
+    problems = []
+    for each in requirements:
+        try:
+            parsed_requirement(each, "a worker", "the worker")
+        except ValueError as error:
+            problems.append(str(error))
+    return problems

@@ -17,6 +17,7 @@ from airflow_provider_pipes.orchestrators.airflow.limits import airflow_problems
 from airflow_provider_pipes.orchestrators.airflow.location import store_location
 from airflow_provider_pipes.orchestrators.airflow.publish import Published, dag_file_path, publish
 from airflow_provider_pipes.orchestrators.airflow.render import render_dag_file
+from airflow_provider_pipes.orchestrators.airflow.server_home import is_own_home
 from airflow_provider_pipes.orchestrators.airflow.step_checks import StepChecks
 from airflow_provider_pipes.orchestrators.airflow.step_images import StepImages
 from airflow_provider_pipes.orchestrators.base import BaseOrchestrator, SettingsClass
@@ -124,7 +125,8 @@ class AirflowOrchestrator(BaseOrchestrator):
         """Return the folder for DAG files.
 
         The one chosen on the command line, else that of pipes.toml, else Airflow's own if the
-        environment tells it, else ``dags`` in the project.
+        environment tells it, else ``dags`` in the project. The Airflow that `pipes up` starts reads this
+        folder wherever its home is, so naming that home is no choice of a folder.
         """
         if chosen is not None:
             return chosen.absolute()
@@ -132,8 +134,9 @@ class AirflowOrchestrator(BaseOrchestrator):
             return project_root / self.config.dags_folder
         if environment.get("AIRFLOW__CORE__DAGS_FOLDER"):
             return Path(environment["AIRFLOW__CORE__DAGS_FOLDER"])
-        if environment.get("AIRFLOW_HOME"):
-            return Path(environment["AIRFLOW_HOME"]) / "dags"
+        home = environment.get("AIRFLOW_HOME")
+        if home and not is_own_home(Path(home), project_root):
+            return Path(home) / "dags"
         return project_root / "dags"
 
 

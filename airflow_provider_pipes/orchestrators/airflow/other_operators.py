@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_pipes.errors import ConfigurationError
 from airflow_provider_pipes.orchestrators.airflow.modes import Mode
+from airflow_provider_pipes.orchestrators.airflow.operator_config import OperatorConfig
 from airflow_provider_pipes.stack.classpath import import_class, nearest
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.orchestrators.airflow.flavor import AirflowOrchestratorConfig
+
+_OF_PODS = "airflow.providers.cncf.kubernetes.operators.pod.KubernetesPodOperator"
 
 
 def signature_problems(
@@ -29,6 +32,9 @@ def signature_problems(
         try:
             known = arguments_of(import_class(str(operator.path)))
         except ConfigurationError as error:
+            if error.__cause__ is None:  # its module is here, and has no such class
+                problems.append(f"operator {name!r}: {error}")
+                continue
             warnings.append(
                 f"operator {name!r}: its arguments are not checked, since {operator.path} can't be imported "
                 f"here ({error})"
@@ -43,6 +49,15 @@ def signature_problems(
             if argument not in known
         ]
     return problems, warnings
+
+
+def runs_pods(operator: OperatorConfig) -> bool:
+    """Return whether an operator's class derives from Airflow's operator of pods, as far as is known here."""
+    try:
+        bases = import_class(str(operator.path)).__mro__
+    except ConfigurationError:
+        return False
+    return any(f"{each.__module__}.{each.__qualname__}" == _OF_PODS for each in bases)
 
 
 def arguments_of(operator: type) -> set[str]:

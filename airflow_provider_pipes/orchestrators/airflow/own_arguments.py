@@ -64,3 +64,5 @@ OWN: Mapping[str, Mapping[str, str]] = {
     },
 }
 """For each mode, beside those of all operators."""
+ADDED: Mapping[str, frozenset[str]] = {KUBERNETES: frozenset({"unreachable_timeout"})}
+"""Arguments that an operator of ours takes beside those of Airflow's own, and a user may set."""

@@ -21,6 +21,7 @@ from airflow_provider_pipes.orchestrators.airflow.server_environment import (
     server_environment,
 )
 from airflow_provider_pipes.orchestrators.airflow.server_health import COMPONENTS, component_health
+from airflow_provider_pipes.orchestrators.airflow.server_home import LOCK_FILE, RECORD_FILE
 from airflow_provider_pipes.orchestrators.airflow.server_processes import end_processes
 from airflow_provider_pipes.orchestrators.airflow.server_record import (
     ServerRecord,
@@ -90,7 +91,7 @@ class LocalAirflow:
         self.dags_folder = Path(os.path.abspath(dags_folder))
         self.port = port
         self._given = {**os.environ, **(environment or {})}
-        self._record_file = self.home / "pipes-airflow.json"
+        self._record_file = self.home / RECORD_FILE
 
     @property
     def log_file(self) -> Path:
@@ -109,7 +110,7 @@ class LocalAirflow:
         """
         self.require_startable()
         self._make_folders()
-        with exclusive(self.home / "pipes-airflow.lock"):
+        with exclusive(self.home / LOCK_FILE):
             record = read_record(self._record_file)
             if record and record.leader.alive():
                 self._require_same(record)
@@ -143,7 +144,7 @@ class LocalAirflow:
         """
         if not self.home.is_dir():
             return False
-        with exclusive(self.home / "pipes-airflow.lock"):
+        with exclusive(self.home / LOCK_FILE):
             return self._sweep(read_record(self._record_file))
 
     def status(self) -> ServerStatus:

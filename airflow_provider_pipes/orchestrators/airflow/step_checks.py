@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pipes.artifacts.component import artifact_store_of
 from airflow_provider_pipes.compiler.orchestrator_view import NOT_ENFORCED, Findings
+from airflow_provider_pipes.models.canonical import canonical_json
 from airflow_provider_pipes.models.secret_references import parse_secret
+from airflow_provider_pipes.orchestrators.airflow.argument_values import typed_problems, volume_problems
 from airflow_provider_pipes.orchestrators.airflow.location import local_path
 from airflow_provider_pipes.orchestrators.airflow.modes import Mode, mode_of, resource_pool
 from airflow_provider_pipes.orchestrators.airflow.operator_arguments import untemplated
 from airflow_provider_pipes.orchestrators.airflow.operator_config import DOCKER, KUBERNETES, PYTHON
-from airflow_provider_pipes.orchestrators.airflow.other_operators import signature_problems
+from airflow_provider_pipes.orchestrators.airflow.other_operators import runs_pods, signature_problems
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.models.deployment import StepSpec
@@ -24,6 +26,9 @@ _NOT_BY_DOCKER = ("gpu_type", "ephemeral_storage")
 _LOCAL_REGISTRY = "local"
 # What may hold volumes that can't be read here.
 _WHOLE_PODS = ("pod_template_file", "pod_template_dict", "full_pod_spec")
+# Of pods and of Docker's containers.
+_MOUNTS = ("volume_mounts", "mounts")
+_MOUNT_PATHS = ("mountPath", "mount_path", "target", "Target")
 
 
 class StepChecks:
@@ -45,13 +50,14 @@ class StepChecks:
     def findings(self, steps: Sequence[StepSpec]) -> Findings:
         """Return what is to be told of the steps."""
         modes = [(step, mode_of(step, self.config)) for step in steps]
-        problems = [*self._problems(modes)]
+        problems = [*self._problems(modes), *self._value_problems(modes)]
         warnings = [
             f"step {step.name!r}: {each}" for step, mode in modes for each in self._warnings(step, mode)
         ]
         warnings += self._local_image(modes)
         found, further = signature_problems(self.config, [mode for _, mode in modes])
-        return Findings((*problems, *found), (*warnings, *further))
+        in_image = {step.name: mode.in_container for step, mode in modes if step.step_operator is None}
+        return Findings((*problems, *found), (*warnings, *further), in_image)
 
     def _problems(self, modes: Iterable[tuple[StepSpec, Mode]]) -> Iterator[str]:
         for step, mode in modes:
@@ -64,14 +70,33 @@ class StepChecks:
                 )
             yield from (f"{where}, {each}" for each in self._secret_problems(step, mode))
 
+    def _value_problems(self, modes: Sequence[tuple[StepSpec, Mode]]) -> Iterator[str]:
+        """Yield what is wrong with values of arguments, once for all steps that share it."""
+        whose: dict[str, list[str]] = {}
+        told: dict[tuple[str, bytes], list[str]] = {}
+        for step, mode in modes:
+            kind = KUBERNETES if mode.other is not None and runs_pods(mode.other) else mode.operator
+            key = kind, canonical_json(mode.arguments)
+            if key not in told:
+                told[key] = [*typed_problems(kind, mode.arguments)]
+            for problem in told[key]:
+                whose.setdefault(problem, []).append(step.name)
+        yield from (f"{_steps(names)}, operator_args.{problem}" for problem, names in whose.items())
+        if self.config.store_volume is not None and any(mode.operator == KUBERNETES for _, mode in modes):
+            found = volume_problems(self.config.store_volume, "store_volume")
+            yield from (f"the orchestrator's {each}" for each in found)
+
     def _reaches_store(self, arguments: Mapping[str, Any]) -> bool:
         if self.store_folder is None or self.config.store_volume is not None:
             return True
-        if any(arguments.get(name) for name in _WHOLE_PODS):
-            return True
-        mounts = arguments.get("volume_mounts")
-        paths = [_mount_path(each) for each in mounts] if isinstance(mounts, list) else []
-        return any(path and PurePosixPath(self.store_folder).is_relative_to(path) for path in paths)
+        return any(arguments.get(name) for name in _WHOLE_PODS) or self._is_mounted(arguments)
+
+    def _is_mounted(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether arguments mount something where the artifact store is."""
+        mounts = [each for name in _MOUNTS for each in _list(arguments.get(name))]
+        paths = [_mount_path(each) for each in mounts]
+        folder = PurePosixPath(self.store_folder or "")
+        return any(path and folder.is_relative_to(path) for path in paths)
 
     def _secret_problems(self, step: StepSpec, mode: Mode) -> Iterator[str]:
         if not mode.in_container:
@@ -104,7 +129,7 @@ class StepChecks:
                 "it runs in the worker's own process and gets no variables from its docker settings; set "
                 "them where the worker runs, or choose operator='docker' or 'kubernetes'"
             )
-        if mode.other and self.store_folder is not None:
+        if mode.other and self.store_folder is not None and not self._is_mounted(mode.arguments):
             yield (
                 f"its artifact store is a folder of this machine: operator {mode.operator!r} must mount it "
                 f"at {self.store_folder}, by arguments of its own"
@@ -148,8 +173,12 @@ class StepChecks:
 
 
 def _mount_path(mount: Any) -> str | None:
-    found = (mount.get("mountPath") or mount.get("mount_path")) if isinstance(mount, Mapping) else None
-    return found if isinstance(found, str) else None
+    named = [mount[key] for key in _MOUNT_PATHS if key in mount] if isinstance(mount, Mapping) else []
+    return named[0] if named and isinstance(named[0], str) else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _is_kubernetes_secret(text: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_pipes.artifacts.component import artifact_store_of
+from airflow_provider_pipes.errors import ImageError
 from airflow_provider_pipes.orchestrators.airflow.modes import mode_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from airflow_provider_pipes.models.deployment import PipelineDeployment
     from airflow_provider_pipes.orchestrators.airflow.flavor import AirflowOrchestratorConfig
     from airflow_provider_pipes.stack.stack import Stack
+
+
+@dataclass(frozen=True)
+class FoundDeployment:
+    """A deployment with its images as far as they are there.
+
+    Attributes:
+        deployment: It names the others by their tags.
+        missing: Names of those that are not there.
+        unchecked: Why nobody could say whether they are.
+    """
+
+    deployment: PipelineDeployment
+    missing: tuple[str, ...] = ()
+    unchecked: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,15 +80,25 @@ class StepImages:
         """
         return self._with({}, self.plan.images) if self.steps else self.deployment
 
-    def found(self) -> tuple[PipelineDeployment, tuple[str, ...]]:
-        """Return the deployment with its images as they are, and those that are not there; build nothing."""
+    def found(self) -> FoundDeployment:
+        """Return the deployment with its images as they are; build nothing.
+
+        Raises:
+            ImageError: the container registry does not answer.
+        """
         if not self.steps:
-            return self.deployment, ()
+            return FoundDeployment(self.deployment)
         from airflow_provider_pipes.images.prepare import find_images
 
-        found = find_images(self.plan, self.stack, ask_engine=False)
+        unchecked = ""
+        try:
+            found = find_images(self.plan, self.stack)
+        except ImageError as error:
+            # An engine need not run to look at DAG files; a registry that does not answer is told again.
+            found = find_images(self.plan, self.stack, ask_engine=False)
+            unchecked = str(error)
         missing = tuple(self._name(image) for image in found.missing)
-        return self._with(found.references, found.missing), missing
+        return FoundDeployment(self._with(found.references, found.missing), missing, unchecked)
 
     def built(self, snapshot: Callable[[], bytes], tell: BuildListener | None = None) -> PipelineDeployment:
         """Return the deployment with its images, those built and pushed that are not there.

@@ -54,3 +54,13 @@ def test_an_airflow_that_is_down_is_not_said_to_be_missing(project: Project) -> 
     assert airflow["status"] == "not checked"
     assert airflow["seen"] == f"the Airflow in {project.root}/.pipes/airflow is not running"
     assert airflow["fix"] == "pipes up"
+
+
+def test_the_home_of_an_airflow_that_is_down_tells_no_dags_folder(project: Project) -> None:
+    home = project.root / ".pipes/airflow"
+    home.mkdir(parents=True)
+
+    found = examine(project, code=0, AIRFLOW_HOME=str(home))
+
+    assert str(project.root / "dags") in the(found, "dags-folder")["seen"]
+    assert the(found, "airflow")["seen"] == f"the Airflow in {home} is not running"

@@ -16,9 +16,17 @@ from airflow_provider_pipes.entrypoints.exit_codes import exit_meaning
         (137, "it was ended by SIGKILL"),
         (143, "it was ended by SIGTERM"),
         (163, "it was ended by signal 35"),
-        (17, "it failed"),
-        (255, "it failed"),
+        (127, "its command was not found there"),
+        (17, "something in the process ended it, as os._exit does"),
+        (255, "something in the process ended it, as os._exit does"),
     ],
 )
 def test_an_exit_code_is_told_in_words(code: int, meaning: str) -> None:
     assert exit_meaning(code) == meaning
+
+
+@pytest.mark.parametrize("module", ["airflow_provider_pipes", "airflow_provider_pipes.entrypoints", "fsspec"])
+def test_an_image_without_our_package_is_told_what_it_must_have(module: str) -> None:
+    said = exit_meaning(1, f"ModuleNotFoundError: No module named '{module}'")
+    assert "an image with skip_build=True must have this package, pydantic, cloudpickle" in said
+    assert exit_meaning(1, "ModuleNotFoundError: No module named 'fsspecs'") == "the step failed"

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_pipes.images.builder import BuildRequest
 from airflow_provider_pipes.images.failures import BuildOutput
+from airflow_provider_pipes.images.recipe import NO_APT, NO_PYTHON
 from tests.engines.image_builds import Heard
 
 
@@ -41,6 +42,18 @@ def test_a_failure_shows_its_line_and_the_last_twenty_lines() -> None:
         "the end of its output:"
     )
     assert lines == [*(f"  | line {n}" for n in range(11, 30)), "  | last"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "advice"),
+    [
+        (NO_PYTHON, "the parent image has no `python`: choose one"),
+        (NO_APT, "apt_packages need a parent image of Debian or Ubuntu"),
+    ],
+)
+def test_a_program_that_the_parent_image_misses_is_told_with_advice(printed: str, advice: str) -> None:
+    output, _ = hearing("Step 2/2 : RUN b\n", f"{printed}\n")
+    assert advice in str(output.failure("exit code 127"))
 
 
 def test_a_failure_before_any_output_is_one_sentence() -> None:

@@ -105,3 +105,9 @@ def test_no_text_of_a_user_ends_a_line_of_a_dockerfile(text: str) -> None:
 def test_an_image_tells_its_registry(image: str, server: str | None) -> None:
     assert DockerSettings(parent_image=image).parent_image == image
     assert server_of(image) == server
+
+
+def test_a_value_that_no_process_would_start_with_is_refused() -> None:
+    with pytest.raises(ValidationError, match="BIG: has 100001 bytes, and no process takes more than 100000"):
+        DockerSettings(environment={"BIG": "x" * 100_001})
+    assert DockerSettings(environment={"BIG": "x" * 100_000})

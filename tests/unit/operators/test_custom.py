@@ -14,7 +14,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import DAG, BaseOperator, Context
 
-from airflow_provider_pipes.errors import ContainerError
+from airflow_provider_pipes.errors import ConfigurationError, ContainerError
 from airflow_provider_pipes.operators.container_job import ContainerJob
 from airflow_provider_pipes.operators.custom import StepInOtherOperator, step_operator_class
 from airflow_provider_pipes.operators.custom_attributes import give_attributes
@@ -112,6 +112,55 @@ def test_nothing_that_goes_to_a_kubelet_is_expanded_there() -> None:
     assert operator.deferrable is False
     with_others = given(made(KubernetesPodOperator, POD, env_vars={"OWN": "1"}))
     assert with_others.env_vars == {"OWN": "1", "A": "$$(B)"}
+
+
+NOWHERE = """
+apiVersion: v1
+kind: Config
+current-context: nowhere
+contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
+clusters: [{name: nowhere, cluster: {server: "http://127.0.0.1:9"}}]
+users: [{name: nobody, user: {}}]
+"""
+
+
+class DerivedPodOperator(KubernetesPodOperator):
+    """Runs pods somewhere, as those of cloud providers do."""
+
+
+@pytest.mark.parametrize("stock", [KubernetesPodOperator, DerivedPodOperator])
+def test_an_operator_of_pods_takes_what_is_written_as_in_a_manifest(
+    stock: type[BaseOperator], tmp_path: Path
+) -> None:
+    operator = given(
+        made(
+            stock,
+            POD,
+            volumes=[{"name": "a", "hostPath": {"path": "/data"}}],
+            volume_mounts=[{"name": "a", "mountPath": "/data"}],
+            tolerations=[{"key": "batch"}],
+            env_vars=[{"name": "OWN", "value": "1"}],
+            image_pull_secrets=["registry"],
+            container_resources={"limits": {"cpu": "1"}},
+            ports=[{"containerPort": 80}],
+        )
+    )
+    operator.config_file = str(tmp_path / "config")
+    Path(operator.config_file).write_text(NOWHERE, encoding="utf-8")
+    pod = operator.build_pod_request_obj()
+    (container,) = pod.spec.containers
+    assert pod.spec.volumes[0].host_path.path == "/data"
+    assert container.volume_mounts[0].mount_path == "/data"
+    assert pod.spec.tolerations[0].key == "batch"
+    assert [each.name for each in container.env] == ["OWN", "A"]
+    assert pod.spec.image_pull_secrets[0].name == "registry"
+    assert (container.resources.limits, container.ports[0].container_port) == ({"cpu": "1"}, 80)
+
+
+def test_what_kubernetes_does_not_know_is_told_with_the_step() -> None:
+    operator = made(KubernetesPodOperator, POD, volumes=[{"name": "a", "hostPath": {"pathh": "/data"}}])
+    with pytest.raises(ConfigurationError, match="step 'train', operator argument volumes: "):
+        given(operator)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,16 @@ from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import DAG
 from docker.types import Mount
 
+from airflow_provider_pipes.errors import ContainerError
 from airflow_provider_pipes.operators.container_job import STEP_RUN_LABEL, TOKEN_LABEL, ContainerJob
 from airflow_provider_pipes.operators.docker import StepDockerOperator
 from airflow_provider_pipes.operators.docker_arguments import container_name, give_arguments
-from airflow_provider_pipes.operators.docker_errors import ContainerEnd, ended_badly
+from airflow_provider_pipes.operators.docker_errors import (
+    ContainerEnd,
+    ended_badly,
+    engine_errors,
+    not_pulled,
+)
 from airflow_provider_pipes.operators.mixin import TaskKilled
 from airflow_provider_pipes.operators.secrets import StepSecrets
 
@@ -197,7 +203,11 @@ def test_a_containers_name_is_one_that_docker_takes(step: str) -> None:
     [
         (ContainerEnd(1), None, r"exited with 1: the step failed; its last line: the last"),
         (ContainerEnd(143), None, r"exited with 143: it was ended by SIGTERM; its"),
-        (ContainerEnd(127, said="no such file"), None, r"127: it failed \(no such file\)"),
+        (
+            ContainerEnd(127, said="no such file"),
+            None,
+            r"127: its command was not found there \(no such file\)",
+        ),
         (ContainerEnd(137, True, 64_000_000), "64MB", r"memory='64MB' and may use 64 MB; raise it: @step"),
         (ContainerEnd(137, True, 64_000_000), None, r"may use 64 MB; raise mem_limit of its operator_args"),
         (ContainerEnd(137, True), "64MB", r"the engine's machine ran out of memory"),
@@ -211,3 +221,35 @@ def test_an_end_is_told_in_words_and_with_its_exit_code(
     assert error.job_exit_code == end.exit_code
     with pytest.raises(type(error), match=said):
         raise error
+
+
+def test_an_image_that_deploying_built_is_not_looked_for_at_a_public_registry() -> None:
+    ours = "airflow-pipes/steps:0123"
+    said = str(not_pulled(job(image=ours, image_built=True), ours, "pull access denied, try docker login"))
+    assert (
+        "run `pipes deploy` again, on an engine that these workers use, or add a container registry" in said
+    )
+    assert "docker login" not in said
+    pushed = "registry.example.com/ml/steps@sha256:" + "0" * 64
+    assert "docker login" in str(not_pulled(job(image=pushed, image_built=True), pushed, "try docker login"))
+    assert "docker login" in str(not_pulled(job(image="mine:1"), "mine:1", "try docker login"))
+
+
+def test_a_path_of_the_users_own_is_blamed_and_not_the_image() -> None:
+    from docker.errors import APIError
+
+    def refused(chosen: ContainerJob) -> str:
+        said = 'exec: "python": executable file not found in $PATH'
+        with pytest.raises(ContainerError) as caught, engine_errors(operator(), chosen):
+            raise APIError("refused", explanation=said)
+        return str(caught.value)
+
+    assert "environment={'PATH': '/mine'} of its docker settings" in refused(
+        job(environment={"PATH": "/mine"})
+    )
+    assert "has no `python` on its PATH" in refused(job())
+
+
+def test_an_image_without_our_package_is_told_by_its_last_line() -> None:
+    last = "ModuleNotFoundError: No module named 'airflow_provider_pipes'"
+    assert "skip_build=True must have this package" in str(ended_badly(job(), ContainerEnd(1), last))

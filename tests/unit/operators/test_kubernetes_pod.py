@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +14,14 @@ from hypothesis import strategies as st
 from kubernetes.client import V1Volume
 
 from airflow_provider_pipes.errors import ConfigurationError
-from airflow_provider_pipes.operators.kubernetes_arguments import models_of, pod_of, volume_of
-from airflow_provider_pipes.operators.kubernetes_pod import escaped, pod_name
+from airflow_provider_pipes.operators.kubernetes_arguments import (
+    models_of,
+    pod_of,
+    pod_of_file,
+    problems_of_step,
+    volume_of,
+)
+from airflow_provider_pipes.operators.kubernetes_pod import escaped, limit_life, pod_name
 from airflow_provider_pipes.operators.kubernetes_resources import quantity, wanted
 
 pytestmark = pytest.mark.airflow
@@ -42,6 +51,30 @@ def test_every_name_is_one_that_kubernetes_takes(prefix: str, number: int) -> No
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name)
     assert len(name) <= 63
     assert name.endswith(f"-{TOKEN}-{number}")
+
+
+@pytest.mark.parametrize(
+    ("timeout", "chosen", "in_template", "expected"),
+    [
+        (timedelta(minutes=5), None, None, 300 + 120 + 60),
+        (timedelta(seconds=0.5), None, None, 1 + 120 + 60),
+        (timedelta(minutes=5), 7, None, 7),
+        (timedelta(minutes=5), None, 9, None),  # The stock operator takes a template's where there is none.
+        (None, None, None, None),
+    ],
+)
+def test_a_pod_lives_hardly_longer_than_its_step_may(
+    timeout: timedelta | None, chosen: int | None, in_template: int | None, expected: int | None
+) -> None:
+    template = pod_of({"spec": {"activeDeadlineSeconds": in_template, "containers": []}}, "full_pod_spec")
+    operator: Any = SimpleNamespace(
+        execution_timeout=timeout,
+        startup_timeout_seconds=120,
+        active_deadline_seconds=chosen,
+        full_pod_spec=template if in_template else None,
+    )
+    limit_life(operator)
+    assert operator.active_deadline_seconds == expected
 
 
 def test_a_name_tells_pipeline_and_step() -> None:
@@ -98,6 +131,32 @@ def test_what_kubernetes_does_not_know_is_refused_by_name(name: str, value: Any,
 def test_what_kubernetes_needs_and_is_missing_is_told() -> None:
     with pytest.raises(ConfigurationError, match=r"operator argument volume_mounts: .*mount_path"):
         models_of("volume_mounts", [{"name": "v"}])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("spec:\n  containers: [\n", r"pod.yaml, line 3: expected the node content"),
+        ("", r"pod.yaml: expected the manifest of a pod, got nothing"),
+        ("spec: {container: []}", r"pod.yaml\): "),
+        (None, r"can't be read on this worker, where the task needs it: .*No such file"),
+    ],
+)
+def test_what_is_wrong_with_the_file_of_a_pod_is_told_with_file_and_line(
+    text: str | None, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "pod.yaml"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    named = f"^step 'train', operator argument pod_template_file.*{told}"
+    with pytest.raises(ConfigurationError, match=named), problems_of_step("train"):
+        pod_of_file(str(file))
+
+
+def test_the_file_of_a_pod_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "pod.yaml"
+    file.write_text("spec: {containers: [{name: base, image: a}]}", encoding="utf-8")
+    assert pod_of_file(str(file)).spec.containers[0].image == "a"
 
 
 def test_a_whole_pod_may_be_given_as_in_a_manifest() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_pipes.entrypoints import StepOperatorEntrypointConfiguration
+from airflow_provider_pipes.entrypoints.delegation import ENDED_EARLY, Delegation
 from airflow_provider_pipes.errors import (
+    ContainerError,
     FailWithoutRetry,
     RunFailedError,
     SkipStep,
@@ -135,6 +137,25 @@ def test_a_job_that_left_nothing_without_an_error_is_told(launch: StepLaunch) ->
         StepOperatorError, match=r"'fake' ended without an error, and the step left no result at .*/t;"
     ):
         run_by_step_operator(launch, Fake(launch, runs=False))
+
+
+def test_a_container_of_ours_that_left_nothing_is_not_asked_whether_it_waits(launch: StepLaunch) -> None:
+    with pytest.raises(
+        StepOperatorError, match=r"the step left no result at .*end its process early"
+    ) as caught:
+        Delegation.begin(launch, "a Docker container", ENDED_EARLY).result()
+    assert "wait" not in str(caught.value)
+
+
+def test_the_failure_of_a_container_is_kept_as_one_sentence(launch: StepLaunch) -> None:
+    try:
+        raise ContainerError("its Docker container exited with 3")
+    except ContainerError as error:
+        with pytest.raises(ContainerError):
+            Delegation.begin(launch, "a Docker container", ENDED_EARLY).result(error)
+    failure = launch.tried.last_failure()
+    assert failure is not None
+    assert (failure.message, failure.traceback) == ("its Docker container exited with 3", "")
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ class TestTheChecksOfArguments:
         [
             ("docker", {"networkmode": 1}, "networkmode: DockerOperator has no such argument (did you mean"),
             ("kubernetes", {"node_selectors": {}}, "KubernetesPodOperator has no such argument (did you mea"),
+            ("docker", {"unreachable_timeout": 5}, "DockerOperator has no such argument"),
             ("python", {"namespace": "x"}, "namespace: PythonOperator has no such argument"),
             ("docker", {"retries": 1}, "retries: is set by us; give it as an option of the step: @step(retr"),
             ("docker", {"environment": {}}, "is set by us; give variables by docker=DockerSettings(environm"),
@@ -172,6 +173,9 @@ class TestTheChecksOfArguments:
             "got a V1Toleration; write a Kubernetes or Docker object as the dict that its API takes"
             in problem
         )
+
+    def test_what_ours_take_beside_is_taken(self) -> None:
+        assert argument_problems("kubernetes", {"unreachable_timeout": 5}) == []
 
     def test_all_at_once(self) -> None:
         assert len(argument_problems("docker", {"image": "x", "no": 1, "mounts": object()})) == 3
@@ -329,7 +333,7 @@ class TestTheChecksOfSteps:
         [
             "{'volume_mounts': [{'name': 'a', 'mountPath': 'ROOT'}], 'volumes': [{'name': 'a'}]}",
             "{'pod_template_file': '/pod.yaml'}",
-            "{'full_pod_spec': {'spec': {}}}",
+            "{'full_pod_spec': {'spec': {'containers': []}}}",
         ],
     )
     def test_a_pod_must_see_a_local_artifact_store(self, project: UserProject, reaches: str) -> None:
@@ -347,6 +351,60 @@ class TestTheChecksOfSteps:
         assert compiled(project, KUBERNETES, right)
         assert compiled(project, f'{KUBERNETES}store_volume = {{hostPath = {{path = "/d"}}}}\n', "")
         assert compiled(project, KUBERNETES + REMOTE, "")
+
+    def test_values_of_the_wrong_type_are_told_once_for_all_steps_that_share_them(
+        self, project: UserProject
+    ) -> None:
+        args = "operator_args = {tolerations = {key = 'batch'}, namespace = 7}\n"
+        store = "store_volume = {hostpath = {path = '/data'}}\n"
+        with pytest.raises(CompileError) as error:
+            compiled(project, KUBERNETES + args + store, "")
+        assert error.value.problems == (
+            "step 'load', operator_args.namespace: expected text, got 7",
+            "step 'load', operator_args.tolerations: expected a list of tables, got a table",
+            (
+                "the orchestrator's store_volume.hostpath: Kubernetes has no such field there (did you mean "
+                "'hostPath'?)"
+            ),
+        )
+
+    def test_a_class_that_derives_from_the_operator_of_pods_takes_what_that_takes(
+        self, project: UserProject
+    ) -> None:
+        derived = OTHER.replace("pod.KubernetesPodOperator", "spark_kubernetes.SparkKubernetesOperator")
+        says = "settings={'orchestrator': {'operator_args': {'volumes': [{'nam': 'a'}]}}}"
+        with pytest.raises(CompileError) as error:
+            compiled(project, derived, says)
+        assert (
+            "step 'load', operator_args.volumes[0].nam: Kubernetes has no such field there (did you mean "
+            "'name'?)"
+        ) in error.value.problems
+
+    def test_a_class_that_its_module_has_not_is_an_error(self, project: UserProject) -> None:
+        with pytest.raises(CompileError, match=r"has no class 'KubernetesPodOperatr' \(did you mean 'Kub"):
+            compiled(project, OTHER.replace("KubernetesPodOperator", "KubernetesPodOperatr"), "")
+
+    @pytest.mark.parametrize(
+        "mounts",
+        [
+            "{'volume_mounts': [{'name': 'a', 'mountPath': 'ROOT'}]}",
+            "{'mounts': [{'target': 'ROOT', 'source': '/data', 'type': 'bind'}]}",
+        ],
+    )
+    def test_another_operator_is_not_told_to_mount_what_it_mounts(
+        self, project: UserProject, mounts: str
+    ) -> None:
+        docker = OTHER.replace(
+            "cncf.kubernetes.operators.pod.KubernetesPod", "docker.operators.docker.Docker"
+        )
+        toml = OTHER if "volume_mounts" in mounts else docker.replace('"cmds"', '"command"')
+        toml = toml if toml is OTHER else toml.replace('"env_vars"', '"environment"')
+        (warning,) = compiled(project, toml, "").warnings
+        assert "must mount it at" in warning
+        says = (
+            f"settings={{'orchestrator': {{'operator_args': {mounts.replace('ROOT', str(project.root))}}}}}"
+        )
+        assert compiled(project, toml, says).warnings == ()
 
     def test_resources_are_warned_of_where_nothing_enforces_them(self, project: UserProject) -> None:
         asked = "cpu_count=1, memory='1GB', gpu_count=1, gpu_type='h', ephemeral_storage='1GB'"

@@ -138,3 +138,40 @@ def test_a_wrong_use_of_ours_explains_itself(folder: Path) -> None:
 
 def test_a_traceback_without_user_frames_still_names_the_error() -> None:
     assert user_traceback(ValueError("x")) == "ValueError: x\n"
+
+
+def test_wrong_settings_are_told_by_field_where_they_stand(folder: Path) -> None:
+    (folder / "wrong_settings.py").write_text(
+        "from airflow_provider_pipes import DockerSettings\n\n\ndef made():\n"
+        "    return DockerSettings(requirement=['x'])\n\n\nmade()\n"
+    )
+    with pytest.raises(AuthoringError) as raised:
+        load_source("wrong_settings:made")
+    said = str(raised.value)
+    assert said.startswith(
+        f"{folder}/wrong_settings.py:5: DockerSettings(…), requirement: unknown field "
+        "(did you mean 'requirements'?)"
+    )
+    assert "pydantic" not in said
+    assert raised.value.traceback_text == ""
+    assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "given", ["{'A': 'hunter2'}", "'hunter2'", "{'A': b'hunter2'}", "{'A': ['hunter2']}"]
+)
+def test_a_wrong_secret_is_not_repeated(folder: Path, given: str) -> None:
+    (folder / "spilled.py").write_text(
+        f"from airflow_provider_pipes import DockerSettings\nDockerSettings(secrets={given}, user='a b')\n"
+    )
+    with pytest.raises(AuthoringError, match=r"spilled\.py:2: DockerSettings\(…\):\n  - .*\n  - ") as raised:
+        load_source("spilled:f")
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_model_of_the_users_own_that_is_wrong_is_the_users_error(folder: Path) -> None:
+    (folder / "modelled.py").write_text(
+        "from pydantic import BaseModel\nclass A(BaseModel):\n    a: int\nA(a='x')\n"
+    )
+    with pytest.raises(UserCodeError, match="raised ValidationError while it was imported"):
+        load_source("modelled:A")

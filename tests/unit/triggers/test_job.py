@@ -196,6 +196,38 @@ def test_a_job_that_can_never_start_is_cancelled_before_the_task_resumes() -> No
     assert MemoryBackend.cancelled == [("j", "try-1")]
 
 
+def test_a_job_that_something_keeps_from_starting_is_cancelled_when_it_stays_so() -> None:
+    told = ["waits: no secret 's' (1)", "waits: no secret 's' (2)"]
+    MemoryBackend.jobs = {"j": JobStatus(JobPhase.QUEUED, told[0], patience=0.4)}
+
+    async def other_words() -> dict[str, Any]:
+        began = time.monotonic()
+        waiting = asyncio.create_task(event_of(trigger()))
+        await asyncio.sleep(0.25)
+        MemoryBackend.jobs = {"j": JobStatus(JobPhase.QUEUED, told[1], patience=0.4)}
+        event = await waiting
+        assert time.monotonic() - began < 0.6  # Other words for it are no new beginning.
+        return event
+
+    event = play(other_words)
+    assert (event["status"], event["told"]) == (jobs.HINDERED, told[1])
+    assert MemoryBackend.cancelled == [("j", "try-1")]
+
+
+def test_a_job_that_starts_after_all_is_waited_for() -> None:
+    MemoryBackend.jobs = {"j": JobStatus(JobPhase.QUEUED, "waits: no secret 's'", patience=0.3)}
+
+    async def start_late() -> None:
+        waiting = asyncio.create_task(event_of(trigger()))
+        await asyncio.sleep(0.1)
+        MemoryBackend.jobs = {"j": RUNNING}
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(waiting, 0.5)
+
+    play(start_late)
+    assert MemoryBackend.cancelled == []
+
+
 @pytest.mark.parametrize("state", ["failed", "success", "removed", "scheduled", "running", None])
 def test_on_kill_cancels_once_the_task_waits_no_more(
     monkeypatch: pytest.MonkeyPatch, state: str | None

@@ -77,6 +77,7 @@ UNSCHEDULABLE = {
 def test_a_pod_in_words(found: dict[str, Any], phase: str, told: str) -> None:
     status = pod_status(found, "base")
     assert (status.phase.value, status.told) == (phase, told)
+    assert (status.patience is not None) is ("CreateContainerConfigError" in told)
 
 
 def test_times_are_those_of_the_steps_container() -> None:
