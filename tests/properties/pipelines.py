@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 from airflow_provider_pipes import DockerSettings, ResourceSettings, Schedule, step
 from airflow_provider_pipes.authoring.pipeline import Pipeline
 
+_REQUIREMENTS = st.sampled_from(
+    ["pandas>=2.2", "numpy", "scikit-learn[alldeps]==1.5.0", "six ; python_version < '4'"]
+)
+_PRINTABLE = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 any_text = st.text(st.characters(exclude_categories=()), max_size=20)
 whole_text = any_text.map(lambda text: text.encode("utf-8", "replace").decode().replace("\0", ""))
 names = st.from_regex(r"[A-Za-z_][\w.-]{0,20}", fullmatch=True)
@@ -79,7 +83,13 @@ step_options = st.fixed_dictionaries(
         "name": names,
         "cache": st.booleans(),
         "resources": st.builds(ResourceSettings, gpu_count=st.integers(0, 4), memory=st.just("1GB")),
-        "docker": st.builds(DockerSettings, requirements=st.lists(whole_text, max_size=2).map(tuple)),
+        "docker": st.builds(
+            DockerSettings,
+            requirements=st.lists(_REQUIREMENTS, max_size=2, unique=True).map(tuple),
+            environment=st.dictionaries(
+                st.from_regex(r"[A-Z][A-Z_]{1,5}", fullmatch=True), _PRINTABLE, max_size=2
+            ),
+        ),
     },
 )
 pipeline_options = st.fixed_dictionaries(
