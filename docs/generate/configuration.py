@@ -49,6 +49,13 @@ _STACK = {
 }
 _TYPES = {"string": "text", "boolean": "true or false", "integer": "whole number", "float": "number"}
 VARIABLES = {
+    "PIPES_BUILD_ENVIRONMENT": "Set while an image is built, for its package index; not for you to set.",
+    "PIPES_GPU_COUNT": (
+        "Set in a container for a step that asks for GPUs: how many it must find before its code runs. "
+        "`environment={'PIPES_GPU_COUNT': '0'}` turns that check off."
+    ),
+    "PIPES_LIFELINE": "Set for the child processes of a step, which end with the worker; not for you to set.",
+    "PIPES_SECRET_VARIABLES": "Names of a step's secret variables, so that it masks them; not for you to set.",
     "PIPES_CACHE_DIR": (
         "Folder for unpacked code snapshots; by default `airflow-provider-pipes` in the user's cache folder."
     ),
