@@ -55,7 +55,7 @@ VARIABLES = {
         "`environment={'PIPES_GPU_COUNT': '0'}` turns that check off."
     ),
     "PIPES_LIFELINE": "Set for the child processes of a step, which end with the worker; not for you to set.",
-    "PIPES_SECRET_VARIABLES": "Names of a step's secret variables, so that it masks them; not for you to set.",
+    "PIPES_SECRET_VARIABLES": "Names of a step's secret variables, which it masks; not for you to set.",
     "PIPES_CACHE_DIR": (
         "Folder for unpacked code snapshots; by default `airflow-provider-pipes` in the user's cache folder."
     ),
