@@ -106,13 +106,14 @@ def test_a_kill_interrupts_a_running_container_once_and_nothing_else() -> None:
 def test_a_parse_imports_none_of_the_core() -> None:
     code = (
         "import sys, airflow.providers.docker.operators.docker\n"
-        "before = set(sys.modules)\n"
         "import airflow_provider_pipes.operators.docker\n"
-        "print(*sorted(each for each in set(sys.modules) - before if each.startswith('airflow_provider')))"
+        "print(*sorted(each for each in sys.modules if each.startswith('airflow_provider_pipes')))"
     )
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=clean)
-    assert done.stdout.split() == [
+    # Airflow asks installed providers for their description.
+    found = [each for each in done.stdout.split() if not each.endswith(".get_provider_info")]
+    assert found == [
         "airflow_provider_pipes",
         "airflow_provider_pipes.lazy",
         "airflow_provider_pipes.operators",

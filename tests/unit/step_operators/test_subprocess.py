@@ -79,7 +79,7 @@ def test_python_means_this_interpreter(
     [
         (1, "the step failed"),
         (2, "the entrypoint did not take its arguments"),
-        (3, "it failed"),
+        (3, "something in the process ended it, as os._exit does"),
         (75, "the artifact store is unreachable; trying again may help"),
         (98, "the step asked to fail without retry"),
         (99, "the step asked to be skipped"),
