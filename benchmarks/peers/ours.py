@@ -28,9 +28,14 @@ artifact_store = "local"
 [orchestrators.airflow]
 flavor = "airflow"
 operator = "{operator}"
+store_volume = {{ hostPath = {{ path = "/artifacts" }} }}
 
 [artifact_stores.local]
 flavor = "local"
+
+[settings.docker]
+skip_build = true
+image = "python:3.12"
 """
 
 
