@@ -28,7 +28,7 @@ engines: ## Start Docker, an image registry and Kubernetes for the tests (as roo
 	@for engine in docker registry kubernetes; do PYTHON=$(BIN)/python tests/engines/$$engine up || exit 1; done
 
 test-engines: engines ## Run the tests of steps in containers, all of them, on engines of this project's own
-	@PIPES_REQUIRE_ENGINES=1 $(BIN)/python -m pytest -n 3 --dist loadgroup tests/engines $(ARGS)
+	@PIPES_REQUIRE_ENGINES=1 $(BIN)/python -m pytest -n 2 --dist loadgroup tests/engines $(ARGS)
 
 lint: ## Check style, types and the direction of imports
 	@$(ENVIRONMENT) test
