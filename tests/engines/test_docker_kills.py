@@ -108,7 +108,7 @@ class Kills:
     def start(self, dag_id: str, name: str) -> str:
         """Start a run whose step notes as ``name``; return its id when it has begun."""
         run = self.api.trigger(dag_id, {"name": name})
-        wait_until(lambda: self.noted(name), f"{name} to start", 90)
+        wait_until(lambda: self.noted(name), f"{name} to start", 240)
         assert len(self.containers(name)) == 1
         return run
 
@@ -191,7 +191,7 @@ def test_a_task_cleared_while_it_runs_starts_anew_and_leaves_nothing(kills: Kill
 
     kills.api.clear("docker_killed", run)
 
-    wait_until(lambda: kills.noted("cleared").count("started") == 2, "the second attempt", 60)
+    wait_until(lambda: kills.noted("cleared").count("started") == 2, "the second attempt", 180)
     assert first.id not in [each.id for each in kills.made.containers()]
     kills.go("cleared")
     kills.api.wait_for_run("docker_killed", run)
@@ -236,7 +236,7 @@ def test_a_container_that_failed_while_no_worker_watched_is_read_and_started_ane
     kill_worker(kills.airflow, "docker_survives", run, "survives")
     kills.go("failed", "die")
 
-    wait_until(lambda: kills.noted("failed") == ["started", "started"], "the retry", 90)
+    wait_until(lambda: kills.noted("failed") == ["started", "started"], "the retry", 180)
     kills.api.wait_for_run("docker_survives", run, "failed")
     log = _log(kills, run, 2)
     assert "ended while no worker watched it: step 'survives': its Docker container exited with 9" in log

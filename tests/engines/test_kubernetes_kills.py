@@ -125,7 +125,7 @@ class Kills:
         """Start a run whose step notes as ``name``; return its id and its pod when it has begun."""
         run = self.api.trigger(dag_id, {"name": name})
         try:
-            wait_until(lambda: self.noted(name), f"{name} to start", 120)
+            wait_until(lambda: self.noted(name), f"{name} to start", 240)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.api.report(dag_id, run)}") from None
         (pod,) = (each for each in self.steps.pods() if each.metadata.annotations[_RUN] == run)
@@ -227,7 +227,7 @@ def test_a_task_cleared_while_it_runs_starts_anew_and_leaves_nothing(kills: Kill
 
     kills.api.clear("pod_killed", run)
 
-    wait_until(lambda: kills.noted("cleared").count("started") == 2, "the second attempt", 90)
+    wait_until(lambda: kills.noted("cleared").count("started") == 2, "the second attempt", 180)
     live = [each for each in kills.steps.pods() if each.status.phase in ("Pending", "Running")]
     assert first.metadata.uid not in [each.metadata.uid for each in live]
     kills.go("cleared")
@@ -300,7 +300,7 @@ def test_a_pod_that_somebody_deletes_fails_the_attempt_and_the_retry_succeeds(ki
 
     kills.steps.node.client().delete_namespaced_pod(pod.metadata.name, kills.steps.namespace)
 
-    wait_until(lambda: kills.noted("drained") == ["started", "started"], "the retry", 90)
+    wait_until(lambda: kills.noted("drained") == ["started", "started"], "the retry", 180)
     kills.go("drained")
     kills.api.wait_for_run("pod_survives", run)
     assert "something else than its task" in kills.log("pod_survives", run, 1)
