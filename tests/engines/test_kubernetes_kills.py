@@ -303,7 +303,9 @@ def test_a_pod_that_somebody_deletes_fails_the_attempt_and_the_retry_succeeds(ki
     wait_until(lambda: kills.noted("drained") == ["started", "started"], "the retry", 180)
     kills.go("drained")
     kills.api.wait_for_run("pod_survives", run)
-    assert "something else than its task" in kills.log("pod_survives", run, 1)
+    # Its end may be seen before it is gone.
+    log = kills.log("pod_survives", run, 1)
+    assert "something else than its task" in log or "143" in log
     kills.steps.wait_until_nothing_is_left(30)
 
 
