@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from airflow_provider_pipes.errors import ConfigurationError
+from airflow_provider_pipes.errors import ConfigurationError, ImageError
 from airflow_provider_pipes.images.listener import BuildListener, SilentListener
 from airflow_provider_pipes.stack.component import StackComponent
 from airflow_provider_pipes.stack.config import StackComponentConfig
@@ -90,9 +90,12 @@ class BaseImageBuilder(StackComponent, ABC):
         """Push an image that ``find`` found, and return its reference by digest.
 
         Raises:
-            ImageError: the registry does not take it.
+            ImageError: the registry does not take it, or a builder that overrides ``find`` has no push.
         """
-        raise NotImplementedError(f"{type(self).__name__} finds images but does not push them")
+        raise ImageError(
+            f"image builder {self.name!r} keeps {image} and can't push it: {type(self).__name__} defines "
+            "`find` and no `push`; define both or neither"
+        )
 
 
 class BaseImageBuilderFlavor(Flavor):
