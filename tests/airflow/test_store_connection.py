@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.airflow.harness import AirflowHome
 from tests.airflow.projects import Project
+from tests.s3_server import LOGIN, s3_server
 
 pytestmark = [pytest.mark.airflow, pytest.mark.s3]
 
@@ -55,15 +55,9 @@ STACK = """
 @pytest.fixture
 def connection() -> Iterator[str]:
     """An Airflow connection to a bucket, as an environment variable holds it."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    urllib.request.urlopen(urllib.request.Request(f"{url}/bucket", method="PUT")).close()
-    extra = {"endpoint_url": url, "region_name": "us-east-1"}
-    yield json.dumps({"conn_type": "aws", "login": "testing", "password": SECRET, "extra": extra})
-    server.stop()
+    with s3_server() as url:
+        extra = {"endpoint_url": url, "region_name": "us-east-1"}
+        yield json.dumps({"conn_type": "aws", "login": LOGIN, "password": SECRET, "extra": extra})
 
 
 def test_the_connection_opens_the_store_and_its_secret_is_nowhere(

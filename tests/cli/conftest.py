@@ -59,7 +59,9 @@ class Project:
         }
         # A module that a test changes within a second, to one as long, would come back from its .pyc.
         fixed = {"PIPES_CACHE_DIR": str(self._cache), "COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1"}
-        return {**kept, **fixed, **(more or {})}
+        # Who runs the tests may have an Airflow in their home folder, which `pipes doctor` would look at.
+        home = {"HOME": str(self._cache.with_name("home"))}
+        return {**kept, **fixed, **home, **(more or {})}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "airflow_provider_pipes.cli.main", *arguments]

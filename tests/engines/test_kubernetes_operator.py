@@ -563,7 +563,7 @@ def test_a_container_that_runs_on_beside_the_steps_is_not_awaited(done: Results)
     def left() -> bool:
         return any(each.metadata.name.startswith("beside-another") for each in done.steps.pods())
 
-    wait_until(lambda: not left(), "the end of the pod with the sidecar", 60)
+    wait_until(lambda: not left(), "the end of the pod with the sidecar", 180)
 
 
 def test_no_pod_is_left_but_those_that_the_user_keeps(done: Results) -> None:

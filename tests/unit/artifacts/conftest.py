@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,21 +14,11 @@ from airflow_provider_pipes.artifacts.storage import Storage, open_storage
 @pytest.fixture(scope="session")
 def s3_options() -> Iterator[dict[str, Any]]:
     """A server that speaks S3 on the loopback address, and what a store needs to reach it."""
-    from moto.server import ThreadedMotoServer
+    from tests.s3_server import LOGIN, s3_server
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    options = {
-        "key": "testing",
-        "secret": "testing",
-        "endpoint_url": f"http://{host}:{port}",
-        "client_kwargs": {"region_name": "us-east-1"},
-    }
-    bucket = urllib.request.Request(f"http://{host}:{port}/bucket", method="PUT")
-    urllib.request.urlopen(bucket).close()
-    yield options
-    server.stop()
+    with s3_server() as url:
+        region = {"region_name": "us-east-1"}
+        yield {"key": LOGIN, "secret": LOGIN, "endpoint_url": url, "client_kwargs": region}
 
 
 @pytest.fixture

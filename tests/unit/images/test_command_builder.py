@@ -141,15 +141,15 @@ def test_a_login_reaches_the_command_by_a_file_that_is_gone_afterwards(
     others = {"auths": {"other": {"auth": "eA=="}}, "credHelpers": {"host:5000": "helper", "third": "helper"}}
     (tmp_path / "docker" / "config.json").write_text(json.dumps(others))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    builder().build(request(), access(username="joe", password="pw", from_connection=True))
+    builder().build(request(), access(username="joe", password="pass-word", from_connection=True))
     for call in calls():
         assert call["login"] == {
-            "auths": {"other": {"auth": "eA=="}, "host:5000": {"auth": "am9lOnB3"}},
+            "auths": {"other": {"auth": "eA=="}, "host:5000": {"auth": "am9lOnBhc3Mtd29yZA=="}},
             "credHelpers": {"third": "helper"},
         }
         assert call["mode"] == "0o600"
         assert not Path(call["auth_file"]).exists()
-        assert "pw" not in str(call["arguments"])
+        assert "pass-word" not in str(call["arguments"])
     assert json.loads((tmp_path / "docker" / "config.json").read_text()) == others
 
 
