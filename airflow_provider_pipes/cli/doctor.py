@@ -44,13 +44,14 @@ def doctor(
 
 def _as_json(examination: Examination) -> list[Finding]:
     from airflow_provider_pipes.diagnosis.checks import CHECKS
-    from airflow_provider_pipes.diagnosis.findings import run_check
+    from airflow_provider_pipes.diagnosis.findings import Round
 
     findings: list[Finding] = []
+    made = Round(CHECKS, examination)
     with stdout_kept_clean(), _progress(ERR) as say:
         for check in CHECKS:
             say(check.title)
-            findings += run_check(check, examination)
+            findings += made.findings(check)
     bad = any(each.observation.status == "problem" for each in findings)
     print_json({"ok": not bad, "findings": [_document(each) for each in findings]})
     return findings
@@ -68,16 +69,17 @@ def _document(finding: Finding) -> dict[str, Any]:
 
 def _shown(examination: Examination, begun: float) -> list[Finding]:
     from airflow_provider_pipes.diagnosis.checks import CHECKS
-    from airflow_provider_pipes.diagnosis.findings import run_check
+    from airflow_provider_pipes.diagnosis.findings import Round
 
     findings: list[Finding] = []
+    made = Round(CHECKS, examination)
     width = max(len(each.title) for each in CHECKS)
     with _progress(OUT if OUT.is_terminal else ERR) as say:
         for check in CHECKS:
             say(check.title)
             # What a user's module prints belongs on stderr, not between our lines.
             with stdout_kept_clean() if not OUT.is_terminal else nullcontext():
-                found = run_check(check, examination)
+                found = made.findings(check)
             _print(_without_repeated_fixes(found, findings), width)
             findings += found
     _print_sum(findings, time.monotonic() - begun)

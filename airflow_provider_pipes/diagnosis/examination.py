@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import threading
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from airflow_provider_pipes.errors import PipesError
 if TYPE_CHECKING:
     from airflow_provider_pipes.artifacts.component import BaseArtifactStore
     from airflow_provider_pipes.diagnosis.airflow_setup import AirflowFacts, AirflowSetup
+    from airflow_provider_pipes.diagnosis.container_use import ContainerUse
     from airflow_provider_pipes.diagnosis.dag_files import DeployedFile
     from airflow_provider_pipes.orchestrators.airflow.orchestrator import AirflowOrchestrator
     from airflow_provider_pipes.orchestrators.airflow.server import ServerStatus
@@ -46,6 +48,8 @@ class Examination:
         self.store_works: bool | None = None
         self._dags_folder = dags_folder
         self._home = home
+        self._lock = threading.Lock()
+        self._container_use: ContainerUse | None = None
 
     def load_project(self) -> Project:
         """Read the project's configuration.
@@ -159,6 +163,17 @@ class Examination:
             if isinstance(name, str):
                 found.setdefault(name, []).append(f"{component.type.label} {component.name!r}")
         return found
+
+    @property
+    def container_use(self) -> ContainerUse:
+        """Which engines and clusters steps run on."""
+        from airflow_provider_pipes.diagnosis.container_use import container_use
+
+        # Several checks ask for it at once.
+        with self._lock:
+            if self._container_use is None:
+                self._container_use = container_use(self)
+            return self._container_use
 
     @property
     def up_command(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -69,6 +69,7 @@ class Check:
         ask: Answers it; whatever it raises is a finding, too.
         limit: Seconds that it may take.
         slow_fix: Returns what to do where it took longer.
+        remote: Whether it waits for other machines, and is made beside its like.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Check:
     ask: Callable[[Examination], Iterable[Observation]]
     limit: float = 8.0
     slow_fix: Callable[[Examination], str] = field(default=lambda examination: _SLOW_FIX)
+    remote: bool = False
 
 
 class NotCheckableError(Exception):
@@ -107,19 +109,57 @@ def not_checked(why: str, fix: str = "") -> Observation:
     return Observation(Status.NOT_CHECKED, why, fix)
 
 
+class Round:
+    """Makes checks one after the other; those of other machines begin together.
+
+    Args:
+        checks: The checks, in the order in which they are asked for.
+        examination: What they look at.
+    """
+
+    def __init__(self, checks: Sequence[Check], examination: Examination) -> None:
+        self._checks = checks
+        self._examination = examination
+        self._begun: dict[str, _Made] = {}
+
+    def findings(self, check: Check) -> list[Finding]:
+        """Make a check within its time and return what it found; it never raises."""
+        if check.remote and check.id not in self._begun:
+            beside = (each for each in self._checks if each.remote)
+            self._begun = {each.id: _Made(each, self._examination) for each in beside}
+        return (self._begun.get(check.id) or _Made(check, self._examination)).findings()
+
+
+class _Made:
+    """A check that is being made."""
+
+    def __init__(self, check: Check, examination: Examination) -> None:
+        self._check = check
+        self._examination = examination
+        self._begun = time.monotonic()
+        self._seconds = 0.0
+        self._seen: list[Observation] = []
+        # Not joined for ever, and no executor: what hangs must not keep the command from ending.
+        self._worker = threading.Thread(target=self._ask, daemon=True)
+        self._worker.start()
+
+    def _ask(self) -> None:
+        self._seen.extend(_answers(self._check.ask, self._examination))
+        self._seconds = time.monotonic() - self._begun
+
+    def findings(self) -> list[Finding]:
+        check = self._check
+        self._worker.join(max(self._begun + check.limit - time.monotonic(), 0))
+        found, seconds = list(self._seen), self._seconds
+        if self._worker.is_alive():
+            found += _answers(lambda _: [_slow(check, self._examination)], self._examination)
+            seconds = time.monotonic() - self._begun
+        return [Finding(check.id, check.title, each, seconds) for each in found]
+
+
 def run_check(check: Check, examination: Examination) -> list[Finding]:
-    """Make a check within its time and return what it found; it never raises."""
-    begun = time.monotonic()
-    seen: list[Observation] = []
-    # Not joined for ever, and no executor: what hangs must not keep the command from ending.
-    worker = threading.Thread(target=lambda: seen.extend(_answers(check.ask, examination)), daemon=True)
-    worker.start()
-    worker.join(check.limit)
-    found = list(seen)
-    if worker.is_alive():
-        found += _answers(lambda _: [_slow(check, examination)], examination)
-    seconds = time.monotonic() - begun
-    return [Finding(check.id, check.title, each, seconds) for each in found]
+    """Make one check within its time and return what it found; it never raises."""
+    return Round([check], examination).findings(check)
 
 
 def _slow(check: Check, examination: Examination) -> Observation:

@@ -194,4 +194,5 @@ _EXAMPLES = {
     "s3": "aws://KEY:SECRET@/?region_name=REGION",
     "gcs": "google-cloud-platform://?key_path=/path/to/key.json",
     "abfs": "wasb://ACCOUNT:KEY@",
+    "docker": "docker://USER:PASSWORD@REGISTRY",
 }

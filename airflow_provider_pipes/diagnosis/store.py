@@ -41,7 +41,7 @@ def check_store(examination: Examination) -> Iterator[Observation]:
     examination.store_works = False
     store = examination.store
     if store.connection_id is not None:
-        _require_connection(store.connection_id)
+        require_connection(store.connection_id)
     begun = time.monotonic()
     try:
         storage = store.storage(examination.project.root)
@@ -55,7 +55,8 @@ def check_store(examination: Examination) -> Iterator[Observation]:
     yield ok(f"{storage.uri}: written, read, listed, deleted in {milliseconds:.0f} ms")
 
 
-def _require_connection(name: str) -> None:
+def require_connection(name: str) -> None:
+    """Raise NotCheckableError where the variable of a connection can't be read."""
     from airflow_provider_pipes.stack.connections import EnvironmentConnections
 
     try:

@@ -27,6 +27,7 @@ from airflow_provider_pipes.errors import (
     StoreUnreachableError,
     message_of,
 )
+from airflow_provider_pipes.runtime.masking import masked
 
 EXIT_STEP_FAILED = 1
 EXIT_STORE_UNREACHABLE = StoreUnreachableError.exit_code
@@ -50,14 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StoreUnreachableError as error:
         return _say(str(error), EXIT_STORE_UNREACHABLE)
     except PipesError as error:
-        sys.stderr.write(error.traceback_text)
+        sys.stderr.write(masked(error.traceback_text))
         return _say(str(error), EXIT_STEP_FAILED)
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # pytest and asyncio have some that are no Exception
         from airflow_provider_pipes.runtime.sources import user_traceback
 
-        sys.stderr.write(user_traceback(error))
+        sys.stderr.write(masked(user_traceback(error)))
         return _say(f"the step raised {type(error).__name__}: {message_of(error)}", EXIT_STEP_FAILED)
     return 0
 
@@ -92,7 +93,8 @@ def _usage(message: str) -> NoReturn:
 
 
 def _say(sentence: str, code: int) -> int:
-    sys.stderr.write(" ".join(sentence.split()) + "\n")
+    # What the step raised may hold a secret that nobody but this process knows, as one of Kubernetes is.
+    sys.stderr.write(" ".join(masked(sentence).split()) + "\n")
     return code
 
 

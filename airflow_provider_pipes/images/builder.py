@@ -78,6 +78,17 @@ class BaseImageBuilder(StackComponent, ABC):
             ImageError: it can't be built or pushed.
         """
 
+    def check(self, seconds: float) -> str:
+        """Return in a few words what builds images, if it works; "" where nothing can tell.
+
+        Args:
+            seconds: How long an answer may take.
+
+        Raises:
+            ImageError: it does not work.
+        """
+        return ""
+
     def find(self, image: str) -> bool:
         """Return whether the builder keeps an image of this name.
 

@@ -19,7 +19,7 @@ from airflow_provider_pipes.errors import ConfigurationError, ImageError
 from airflow_provider_pipes.images.builder import BaseImageBuilder, BuildRequest
 from airflow_provider_pipes.images.failures import BuildOutput
 from airflow_provider_pipes.images.listener import BuildListener
-from airflow_provider_pipes.images.presets import Commands, commands_of
+from airflow_provider_pipes.images.presets import Commands, commands_of, own_check
 from airflow_provider_pipes.images.registry import TOKEN_USER, RegistryAccess
 from airflow_provider_pipes.images.registry_client import refused
 
@@ -65,6 +65,36 @@ class CommandImageBuilder(BaseImageBuilder):
     @property
     def _commands(self) -> Commands:
         return commands_of(self.config)
+
+    def check(self, seconds: float) -> str:
+        """Return the programs, if they are there and, where we know how to ask, work."""
+        commands = self._commands
+        named = [each[0] for each in (commands.build, commands.push, commands.find) if each]
+        programs = dict.fromkeys(self._program(each) for each in named)
+        # What a user named may do anything when it is called otherwise.
+        asked = own_check(self.config)
+        if asked:
+            self._ask(asked, seconds)
+        return ", ".join(programs)
+
+    def _ask(self, command: Sequence[str], seconds: float) -> None:
+        said = f"image builder {self.name!r}: `{' '.join(command)}`"
+        try:
+            done = subprocess.run(
+                [self._program(command[0]), *command[1:]],
+                env={**os.environ, **self.config.environment},
+                capture_output=True,
+                text=True,
+                errors="replace",
+                stdin=subprocess.DEVNULL,
+                timeout=seconds,
+                check=False,
+            )
+        except (subprocess.TimeoutExpired, OSError) as error:
+            raise ImageError(f"{said} can't be run: {error}; run it by hand to see why") from None
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            raise ImageError(f"{said} failed: {last}; run it by hand to see more")
 
     def find(self, image: str) -> bool:
         """Return whether the command to find an image succeeds; without one, there is none."""

@@ -45,6 +45,11 @@ class DockerImageBuilder(BaseImageBuilder):
         """The validated configuration."""
         return cast("DockerImageBuilderConfig", self._config)
 
+    def check(self, seconds: float) -> str:
+        """Return the engine with its version, if it answers."""
+        with self._engine(seconds) as client:
+            return f"Docker {client.version()['Version']} at {client.api.base_url}"
+
     def find(self, image: str) -> bool:
         """Return whether the engine has an image of this name."""
         from docker.errors import ImageNotFound
@@ -84,7 +89,7 @@ class DockerImageBuilder(BaseImageBuilder):
         return f"{name}@{digest}"
 
     @contextmanager
-    def _engine(self) -> Iterator[DockerClient]:
+    def _engine(self, seconds: float = _SECONDS) -> Iterator[DockerClient]:
         """Give a client of the engine; what it says goes on as an ImageError."""
         import docker
         from docker.errors import APIError, DockerException
@@ -92,8 +97,8 @@ class DockerImageBuilder(BaseImageBuilder):
 
         where = self.config.host or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
         try:
-            made = docker.DockerClient(base_url=where, timeout=_SECONDS) if self.config.host else None
-            client = made or docker.from_env(timeout=_SECONDS)
+            made = docker.DockerClient(base_url=where, timeout=seconds) if self.config.host else None
+            client = made or docker.from_env(timeout=seconds)
             client.ping()
         except (DockerException, RequestException) as error:
             raise _unreachable(where, error) from None

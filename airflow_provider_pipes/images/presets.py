@@ -53,6 +53,15 @@ _PRESETS = {
 }
 
 
+# They succeed where the program can work, and change nothing.
+_CHECKS: dict[str, Template] = {"buildah": ("buildah", "info"), "kaniko": ("/kaniko/executor", "version")}
+
+
+def own_check(config: CommandImageBuilderConfig) -> Template:
+    """Return the command that tells whether a preset's program works; none where the user named others."""
+    return _CHECKS[config.preset] if config.preset and config.build is None else ()
+
+
 def commands_of(config: CommandImageBuilderConfig) -> Commands:
     """Return the commands of a configuration, those of its preset where it names none."""
     preset = _PRESETS[config.preset] if config.preset else Commands(build=())

@@ -33,10 +33,9 @@ def manifest_digest(access: RegistryAccess, repository: str, tag: str) -> str | 
     Raises:
         ImageError: the registry does not answer, or does not let us in.
     """
-    scheme = "http" if access.insecure else "https"
-    url = f"{scheme}://{access.server}/v2/{urllib.parse.quote(repository)}/manifests/{tag}"
+    url = f"{_scheme(access)}://{access.server}/v2/{urllib.parse.quote(repository)}/manifests/{tag}"
     try:
-        headers = _head(url, access)
+        headers = _asked_as(url, access)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 404:
@@ -48,17 +47,35 @@ def manifest_digest(access: RegistryAccess, repository: str, tag: str) -> str | 
             f"{repository}:{tag}; is its address right, and is it a registry of API version 2?"
         ) from None
     except (OSError, HTTPException, ValueError) as error:
-        said = getattr(error, "reason", None) or error
-        raise ImageError(
-            f"registry {access.server} does not answer over {scheme}: {said}; is it up, and is the address "
-            "in the container registry's uri right?"
-        ) from None
+        raise _silent(access, error) from None
     digest = headers.get("Docker-Content-Digest", "")
     if not _DIGEST.match(digest):
         raise ImageError(
             f"registry {access.server} tells no digest of {repository}:{tag}; it is no v2 registry"
         )
     return str(digest)
+
+
+def lets_in(access: RegistryAccess, seconds: float = _SECONDS) -> bool:
+    """Return whether a registry takes our login, or wants none; it is asked for no repository.
+
+    Raises:
+        ImageError: it does not answer, or is no registry of API version 2.
+    """
+    url = f"{_scheme(access)}://{access.server}/v2/"
+    try:
+        _asked_as(url, access, "GET", seconds)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code in (401, 403):
+            return False
+        raise ImageError(
+            f"registry {access.server} answered {error.code} {error.reason} when asked for its API; is its "
+            "address right, and is it a registry of API version 2?"
+        ) from None
+    except (OSError, HTTPException, ValueError) as error:
+        raise _silent(access, error) from None
+    return True
 
 
 def refused(access: RegistryAccess) -> ImageError:
@@ -72,27 +89,43 @@ def refused(access: RegistryAccess) -> ImageError:
     return ImageError(f"registry {access.server} {what}; {advice}")
 
 
-def _head(url: str, access: RegistryAccess) -> HTTPMessage:
+def _scheme(access: RegistryAccess) -> str:
+    return "http" if access.insecure else "https"
+
+
+def _silent(access: RegistryAccess, error: Exception) -> ImageError:
+    said = getattr(error, "reason", None) or error
+    return ImageError(
+        f"registry {access.server} does not answer over {_scheme(access)}: {said}; is it up, and is the "
+        "address in the container registry's uri right?"
+    )
+
+
+def _asked_as(
+    url: str, access: RegistryAccess, method: str = "HEAD", seconds: float = _SECONDS
+) -> HTTPMessage:
+    """Ask without a login first, then with the one that the answer calls for."""
     try:
-        return _asked(url)
+        return _asked(url, None, method, seconds)
     except urllib.error.HTTPError as error:
         if error.code != 401:
             raise
         error.close()
-        authorization = _authorization(error.headers.get_all("WWW-Authenticate") or [], access)
+        challenges = error.headers.get_all("WWW-Authenticate") or []
+        authorization = _authorization(challenges, access, seconds)
         if authorization is None:
             raise
-    return _asked(url, authorization)
+    return _asked(url, authorization, method, seconds)
 
 
-def _authorization(challenges: list[str], access: RegistryAccess) -> str | None:
+def _authorization(challenges: list[str], access: RegistryAccess, seconds: float) -> str | None:
     """Return the header that answers a challenge, or None where we have no answer."""
     for challenge in challenges:
         scheme, _, rest = challenge.partition(" ")
         if scheme.lower() == "basic" and access.username is not None:
             return _basic(access)
         if scheme.lower() == "bearer":
-            return f"Bearer {_token(dict(_PARAMETER.findall(rest)), access)}"
+            return f"Bearer {_token(dict(_PARAMETER.findall(rest)), access, seconds)}"
     return None
 
 
@@ -101,7 +134,7 @@ def _basic(access: RegistryAccess) -> str:
     return f"Basic {base64.b64encode(text.encode()).decode()}"
 
 
-def _token(challenge: Mapping[str, str], access: RegistryAccess) -> str:
+def _token(challenge: Mapping[str, str], access: RegistryAccess, seconds: float) -> str:
     """Return the token that the registry's own service gives out."""
     realm = challenge.get("realm", "")
     if not realm.startswith(("https://", "http://" if access.insecure else "https://")):
@@ -114,16 +147,16 @@ def _token(challenge: Mapping[str, str], access: RegistryAccess) -> str:
         request = urllib.request.Request(realm, data=urllib.parse.urlencode(values).encode())
     elif access.username is not None:
         request.add_unredirected_header("Authorization", _basic(access))
-    with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
+    with urllib.request.urlopen(request, timeout=seconds) as answer:
         found = json.load(answer)
     return str(found.get("token") or found.get("access_token") or "")
 
 
-def _asked(url: str, authorization: str | None = None) -> HTTPMessage:
-    request = urllib.request.Request(url, method="HEAD", headers={"Accept": _MANIFESTS})
+def _asked(url: str, authorization: str | None, method: str, seconds: float) -> HTTPMessage:
+    request = urllib.request.Request(url, method=method, headers={"Accept": _MANIFESTS})
     if authorization is not None:
         # A registry may send us elsewhere, which must not learn the login.
         request.add_unredirected_header("Authorization", authorization)
-    with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
+    with urllib.request.urlopen(request, timeout=seconds) as answer:
         found: HTTPMessage = answer.headers
         return found

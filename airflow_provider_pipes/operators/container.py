@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_pipes.operators.mixin import StepTaskMixin
@@ -27,14 +28,24 @@ class ContainerStepMixin(StepTaskMixin):
 
     def execute_step(self, launch: AirflowLaunch, context: Context) -> None:
         """Start the container, or go on with the one that an earlier attempt left."""
-        from airflow.sdk.exceptions import TaskDeferred
-
         from airflow_provider_pipes.operators.container_job import container_job
 
         job = container_job(launch, self.container_kind, surely_waits=self.surely_waits)
+        self.take_result(launch, job, lambda: self.run_container(job, context))
+
+    def take_result(self, launch: AirflowLaunch, job: ContainerJob, wait: Callable[[], None]) -> None:
+        """Wait for a container's end, and give the launch the result that its step left.
+
+        Args:
+            launch: The prepared step.
+            job: What the container runs.
+            wait: Waits; what it raises is how the end looks from here, and the step itself is believed first.
+        """
+        from airflow.sdk.exceptions import TaskDeferred
+
         noticed: Exception | None = None
         try:
-            self.run_container(job, context)
+            wait()
         except TaskDeferred:
             raise
         except Exception as error:

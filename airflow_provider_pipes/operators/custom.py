@@ -66,11 +66,7 @@ def step_operator_class(
             kwargs[image] = kwargs.pop("image")
         kwargs = models_when_made(stock, kwargs)
         super(made, self).__init__(**{**needed, **kwargs})
-        self.deployment_id = deployment_id
-        self.pipeline = pipeline
-        self.store = store
-        self.store_connection_id = store_connection_id
-        self.step_name = step_name or kwargs["task_id"]
+        self.run_for(deployment_id, pipeline, store, store_connection_id, step_name or kwargs["task_id"])
 
     mapping = {"image": image, "command": command, "environment": environment}
     if private_environment is not None:

@@ -58,11 +58,7 @@ class StepDockerOperator(ContainerStepMixin, DockerOperator):
         kwargs.setdefault("mount_tmp_dir", False)
         kwargs.setdefault("auto_remove", "force")
         _STOCK_INIT(self, **kwargs)
-        self.deployment_id = deployment_id
-        self.pipeline = pipeline
-        self.store = store
-        self.store_connection_id = store_connection_id
-        self.step_name = step_name or kwargs["task_id"]
+        self.run_for(deployment_id, pipeline, store, store_connection_id, step_name or kwargs["task_id"])
 
     @property
     def cli(self) -> Any:

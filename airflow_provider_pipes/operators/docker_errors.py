@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from airflow_provider_pipes.operators.docker import StepDockerOperator
 
 _MEGABYTE = 1_000_000
+# To ask for a reason, after somebody has waited for an answer as long as the user allows.
+_REASON_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,55 @@ def engine_errors(operator: StepDockerOperator, job: ContainerJob) -> Iterator[N
         raise unreachable(operator, job, error) from None
 
 
-def unreachable(operator: StepDockerOperator, job: ContainerJob, error: Exception) -> ContainerError:
-    """Return the error for an engine that does not answer."""
+def unreachable(
+    operator: StepDockerOperator, job: ContainerJob, error: Exception | None = None
+) -> ContainerError:
+    """Return the error for an engine that does not answer.
+
+    Args:
+        operator: The task's operator.
+        job: The step.
+        error: What its client raised; None where nobody kept that, as the stock hook, which asks several.
+    """
+    from airflow_provider_pipes.images.engine_silence import silence_of, silence_remedy
+
+    if error is None:
+        reasons = {url: _reason(operator, url) for url in _urls(operator)}
+    else:
+        reasons = {_address(operator): silence_of(error)}
+    where = ", nor at ".join(f"{url} ({reason})" for url, reason in reasons.items())
+    remedies = dict.fromkeys(silence_remedy(url, reason) for url, reason in reasons.items())
+    return ContainerError(f"step {job.step!r}: no Docker engine answers at {where}; {'; '.join(remedies)}")
+
+
+def _reason(operator: StepDockerOperator, url: str) -> str:
+    """Ask an engine once more, by itself, to learn why it does not answer."""
+    from airflow.providers.docker.hooks.docker import DockerHook
+    from docker import APIClient
+    from docker.constants import DEFAULT_DOCKER_API_VERSION
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
     from airflow_provider_pipes.images.engine_silence import silence_of
 
+    certificates = (operator.tls_ca_cert, operator.tls_client_cert, operator.tls_client_key)
+    try:
+        tls = DockerHook.construct_tls_config(*certificates, verify=operator.tls_verify)
+        # With a version, the client asks nothing when it is made, and leaves no connection open.
+        client = APIClient(url, DEFAULT_DOCKER_API_VERSION, min(operator.timeout, _REASON_SECONDS), tls)
+        with closing(client):
+            client.version(api_version=False)
+    except (DockerException, RequestException) as error:
+        return silence_of(error)
+    return "it answers by now"
+
+
+def incomplete_login(operator: StepDockerOperator, job: ContainerJob, error: Exception) -> ContainerError:
+    """Return the error for a connection that is not there, or has no login."""
     return ContainerError(
-        f"step {job.step!r}: no Docker engine answers at {_address(operator)} ({silence_of(error)}); is it "
-        "running, and may the worker's user reach it?"
+        f"step {job.step!r}: there is no login in connection {operator.docker_conn_id!r}: "
+        f"{str(error).rstrip('.')}; give it the registry as its host, a login and a password, or correct "
+        "docker_conn_id"
     )
 
 
@@ -165,6 +209,10 @@ def _refusal(operator: StepDockerOperator, job: ContainerJob, said: str) -> str:
     return f"the Docker engine refused its container: {said}"
 
 
-def _address(operator: StepDockerOperator) -> str:
+def _urls(operator: StepDockerOperator) -> list[str]:
     given = operator.docker_url
-    return given if isinstance(given, str) else ", ".join(given)
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _address(operator: StepDockerOperator) -> str:
+    return ", ".join(_urls(operator))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
 from airflow_provider_pipes.entrypoints.entrypoint import EXIT_FAIL_WITHOUT_RETRY, EXIT_SKIP
 from airflow_provider_pipes.errors import ContainerError, PipesError, SkipStep
@@ -18,6 +18,7 @@ from airflow_provider_pipes.operators.docker_errors import (
     ContainerEnd,
     ended_badly,
     engine_errors,
+    incomplete_login,
     login_refused,
     unreachable,
 )
@@ -195,5 +196,9 @@ def _connected(operator: StepDockerOperator, job: ContainerJob) -> APIClient:
         raise
     except APIError as error:
         raise login_refused(operator, job, error) from None
-    except (AirflowException, DockerException, RequestException) as error:
+    except AirflowNotFoundException as error:
+        raise incomplete_login(operator, job, error) from None
+    except AirflowException:
+        raise unreachable(operator, job) from None
+    except (DockerException, RequestException) as error:
         raise unreachable(operator, job, error) from None

@@ -88,11 +88,7 @@ class StepKubernetesPodOperator(ContainerStepMixin, KubernetesPodOperator):
             do_xcom_push=do_xcom_push,
             **{**_DEFAULTS, **given},
         )
-        self.deployment_id = deployment_id
-        self.pipeline = pipeline
-        self.store = store
-        self.store_connection_id = store_connection_id
-        self.step_name = step_name or kwargs["task_id"]
+        self.run_for(deployment_id, pipeline, store, store_connection_id, step_name or kwargs["task_id"])
         self.store_volume = store_volume
         self.gpu_resource = gpu_resource
         self.gpu_type_label = gpu_type_label

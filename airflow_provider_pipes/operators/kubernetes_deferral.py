@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.cncf.kubernetes.utils.pod_manager import OnKillAction
-from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_pipes.errors import ContainerError
 from airflow_provider_pipes.operators import kubernetes_adoption as adoption
@@ -17,11 +16,13 @@ from airflow_provider_pipes.operators.kubernetes import KILL_GRACE_SECONDS, UNRE
 from airflow_provider_pipes.operators.kubernetes_api import told_by_kubernetes
 from airflow_provider_pipes.operators.kubernetes_deferred_pod import DeferredRun, SearchRun
 from airflow_provider_pipes.operators.kubernetes_run import PodRun
+from airflow_provider_pipes.operators.kubernetes_waiting import image_error
 from airflow_provider_pipes.operators.launch import AirflowLaunch
 from airflow_provider_pipes.operators.outcome import for_airflow
 from airflow_provider_pipes.triggers.backend import JobPhase
 from airflow_provider_pipes.triggers.handle import JobHandle, TaskIdentity
 from airflow_provider_pipes.triggers.job import DEADLINE, HINDERED, QUEUE_TIMEOUT, JobTrigger
+from airflow_provider_pipes.triggers.pod_status import CANNOT_START, WAITS
 from airflow_provider_pipes.triggers.pods import BACKEND
 
 if TYPE_CHECKING:
@@ -80,12 +81,11 @@ def _wait_for(
         deadline=waited["deadline"],
         queue_timeout=waited["queue_timeout"],
         cancel_on_kill=operator.on_kill_action is not OnKillAction.KEEP_POD,
+        # With the trigger, not as arguments of the method: `dag.test()` drops those.
+        returned={**waited, "started": delegation.started, "known": sorted(delegation.known)},
     )
     operator.log.info("Waiting in the triggerer for pod %s.", waited["pod"])
-    told = {"started": delegation.started, "known": sorted(delegation.known)}
-    operator.defer(
-        trigger=JobTrigger(handle.to_mapping()), method_name=_METHOD, kwargs={"waited": {**waited, **told}}
-    )
+    operator.defer(trigger=JobTrigger(handle.to_mapping()), method_name=_METHOD)
 
 
 def _backend_config(operator: StepKubernetesPodOperator, namespace: str) -> dict[str, Any]:
@@ -129,26 +129,21 @@ def _resumed(
 ) -> Any:
     launch = AirflowLaunch.of(operator, context)
     job = container_job(launch, operator.container_kind)
-    waited = next_kwargs.get("waited")
-    if waited is not None:
+    event = next_kwargs.get("event") or {}
+    waited = event.get("returned")
+    if waited:
         began = replace(job.delegation, started=waited["started"], known=frozenset(waited["known"]))
         job = replace(job, delegation=began)
-    noticed: Exception | None = None
-    try:
+
+    def wait() -> None:
         operator.pod_run = PodRun(operator, job, context)
         with told_by_kubernetes(job.step):
-            if next_method == _FAILED or waited is None:
+            if next_method == _FAILED or not waited:
                 _end_after_failure(operator, job, context, next_kwargs)
             else:
-                _end(operator.pod_run, waited, next_kwargs["event"])
-    except TaskDeferred:
-        raise
-    except Exception as error:
-        noticed = error
-    except BaseException as interruption:
-        job.delegation.interrupted(interruption)
-        raise
-    launch.manifest = job.delegation.result(noticed)
+                _end(operator.pod_run, waited, event)
+
+    operator.take_result(launch, job, wait)
     launch.tell_result()
     return launch.references()
 
@@ -163,12 +158,11 @@ def _end(run: PodRun, waited: Mapping[str, Any], event: Mapping[str, Any]) -> No
             run.finish(pod)
         raise ContainerError(f"{subject}: {_of_time(operator, waited, event)}")
     if status == JobPhase.REFUSED:
-        raise ContainerError(
-            f"{subject}: its image can't be pulled: it {event['told']}; check its name, that the cluster "
-            "reaches its registry, and image_pull_secrets"
-        )
+        problem = event["told"].removeprefix(CANNOT_START)
+        raise ContainerError(f"{subject}: {image_error(operator.client, _named(waited), problem)}")
     if status == HINDERED:
-        raise ContainerError(f"{subject}: its container can't start: it {event['told']}")
+        reason, _, message = event["told"].removeprefix(WAITS).partition(": ")
+        raise ContainerError(f"{subject}: its container can't start: {message or reason}")
     if pod is None and _told_by_step(run):
         return
     if pod is None:
@@ -201,7 +195,7 @@ def _end_after_failure(
     operator: StepKubernetesPodOperator, job: ContainerJob, context: Context, told: Mapping[str, Any]
 ) -> None:
     """End what a failed trigger left running: nothing waits for it any more."""
-    operator.log.error("The trigger failed:\n%s", "\n".join(told.get("traceback") or ()))
+    operator.log.error("The trigger failed:\n%s", "\n".join(told.get("traceback") or ["(no event came)"]))
     run = operator.pod_run = SearchRun(operator, job, context)
     pod = run.submit()
     if adoption.is_finished(pod):
@@ -214,11 +208,14 @@ def _end_after_failure(
 
 
 def _read(operator: StepKubernetesPodOperator, waited: Mapping[str, Any]) -> V1Pod | None:
+    operator.pod = adoption.read_pod(operator.client, _named(waited))
+    return operator.pod
+
+
+def _named(waited: Mapping[str, Any]) -> V1Pod:
     from kubernetes.client import V1ObjectMeta, V1Pod
 
-    named = V1Pod(metadata=V1ObjectMeta(name=waited["pod"], namespace=waited["namespace"]))
-    operator.pod = adoption.read_pod(operator.client, named)
-    return operator.pod
+    return V1Pod(metadata=V1ObjectMeta(name=waited["pod"], namespace=waited["namespace"]))
 
 
 def _of_time(operator: StepKubernetesPodOperator, waited: Mapping[str, Any], event: Mapping[str, Any]) -> str:

@@ -103,7 +103,7 @@ def _of_container(subject: str, ended: Any, job: ContainerJob) -> ContainerError
     else:
         line = job.secrets.masked(_last_line(ended.message))
         said = f"; its last line: {line}" if line else ""
-        error = ContainerError(f"{subject}: it exited with {code}: {exit_meaning(code)}{said}")
+        error = ContainerError(f"{subject}: it exited with {code}: {exit_meaning(code, line)}{said}")
     error.job_exit_code = code
     return error
 

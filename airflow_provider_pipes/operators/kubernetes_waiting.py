@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.utils.container import get_container_status
-from airflow.providers.cncf.kubernetes.utils.pod_manager import detect_pod_terminate_early_issues
 from kubernetes.client import ApiException  # noqa: TID253 - no DAG file imports this
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_pipes.errors import ContainerError
-from airflow_provider_pipes.triggers.pod_status import HINDRANCE_SECONDS, HINDRANCES
+from airflow_provider_pipes.triggers.pod_status import (
+    BACKED_OFF,
+    HINDRANCE_SECONDS,
+    HINDRANCES,
+    image_problem,
+)
 
 if TYPE_CHECKING:
-    from kubernetes.client import V1Pod
+    from kubernetes.client import CoreV1Api, V1Pod
 
     from airflow_provider_pipes.operators.kubernetes_run import PodRun
 
@@ -87,12 +91,13 @@ class PodWait:
         if time.monotonic() < self.next_events or not self.operator.log_events_on_startup:
             return []
         self.next_events = time.monotonic() + _EVENT_SECONDS
-        return warnings_about(self.run, self.pod)
+        return warnings_about(self.operator.client, self.pod)
 
     def _fail_if_hopeless(self, pod: V1Pod) -> None:
-        issue = detect_pod_terminate_early_issues(pod)
-        if issue:
-            raise ContainerError(f"{self._subject}: {self._image_problem(pod)}")
+        api = self.operator.client
+        problem = image_problem(api.api_client.sanitize_for_serialization(pod.status))
+        if problem:
+            raise ContainerError(f"{self._subject}: {image_error(api, self.pod, problem)}")
         waiting = _waiting(pod, self.operator.base_container_name)
         if waiting is None or waiting.reason not in HINDRANCES:
             self.hindered = None
@@ -100,18 +105,6 @@ class PodWait:
         self.hindered = self.hindered or time.monotonic()
         if time.monotonic() - self.hindered > HINDRANCE_SECONDS:
             raise ContainerError(f"{self._subject}: its container can't start: {waiting.message}")
-
-    def _image_problem(self, pod: V1Pod) -> str:
-        container = next(each for each in pod.status.container_statuses if each.state.waiting)
-        waiting = container.state.waiting
-        said = waiting.message or waiting.reason
-        if waiting.reason == "ImagePullBackOff":
-            # Which says only that it failed before.
-            said = next((each for each in warnings_about(self.run, self.pod) if "pull" in each.lower()), said)
-        return (
-            f"image {container.image} can't be pulled: {said}; check its name, that the cluster reaches its "
-            "registry, and image_pull_secrets"
-        )
 
     def _fail_if_late(self) -> None:
         operator, waited = self.operator, time.monotonic() - self.since
@@ -155,10 +148,26 @@ def _waiting(pod: V1Pod, container: str) -> Any:
     return status.state.waiting if status is not None and status.state is not None else None
 
 
-def warnings_about(run: PodRun, pod: V1Pod) -> list[str]:
+def image_error(api: CoreV1Api, pod: V1Pod, problem: str) -> str:
+    """Return the end of the sentence for a pod whose image can't be pulled, whoever waited for it.
+
+    Args:
+        api: The cluster.
+        pod: The pod, by its name; its events outlive it.
+        problem: What ``image_problem`` found.
+    """
+    before, backed_off, _ = problem.partition(BACKED_OFF)
+    if backed_off:
+        # Which says only that it failed before.
+        warned = (" ".join(each.split()) for each in warnings_about(api, pod) if "pull" in each.lower())
+        problem = next((before + each for each in warned), problem)
+    return f"{problem}; check its name, that the cluster reaches its registry, and image_pull_secrets"
+
+
+def warnings_about(api: CoreV1Api, pod: V1Pod) -> list[str]:
     """Return what the cluster warns of about a pod, the oldest first; nothing where it may not be asked."""
     try:
-        events = run.operator.client.list_namespaced_event(
+        events = api.list_namespaced_event(
             pod.metadata.namespace, field_selector=f"involvedObject.name={pod.metadata.name},type=Warning"
         ).items
     except (ApiException, HTTPError):

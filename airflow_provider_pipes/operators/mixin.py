@@ -46,6 +46,16 @@ class StepTaskMixin:
     operator_extra_links: Collection[BaseOperatorLink] = (CachedResultLink(),)
     result_made_by: str = ""
 
+    def run_for(
+        self, deployment_id: str, pipeline: str, store: str, store_connection_id: str | None, step_name: str
+    ) -> None:
+        """Note the step that this task runs; what ``__init__`` of each operator is told of it."""
+        self.deployment_id = deployment_id
+        self.pipeline = pipeline
+        self.store = store
+        self.store_connection_id = store_connection_id
+        self.step_name = step_name
+
     def execute(self, context: Context) -> Any:
         """Return the references of the step's outputs, running it only if nothing has them yet."""
         # Airflow stores each link at the task's end, by a request for each, empty ones too.

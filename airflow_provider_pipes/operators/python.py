@@ -48,11 +48,7 @@ class StepPythonOperator(StepTaskMixin, PythonOperator):
         # defaults: what ours has merged needs no second time (a tenth of what a large file takes to load).
         stock = getattr(PythonOperator.__init__, "__wrapped__", PythonOperator.__init__)
         stock(self, python_callable=_step_callable, show_return_value_in_logs=False, **kwargs)
-        self.deployment_id = deployment_id
-        self.pipeline = pipeline
-        self.store = store
-        self.store_connection_id = store_connection_id
-        self.step_name = step_name or kwargs["task_id"]
+        self.run_for(deployment_id, pipeline, store, store_connection_id, step_name or kwargs["task_id"])
 
     def execute_step(self, launch: AirflowLaunch, context: Context) -> None:
         """Run the step through the stock operator."""

@@ -14,7 +14,8 @@ from airflow.sdk.log import mask_secret
 from airflow_provider_pipes.errors import ConfigurationError, listing
 from airflow_provider_pipes.models.secret_references import SecretReference, parse_secret
 from airflow_provider_pipes.operators.connections import HookConnections
-from airflow_provider_pipes.runtime.masking import SECRET_VARIABLES, masked, secret_parts
+from airflow_provider_pipes.runtime.masking import masked, names_of_secrets, secret_parts
+from airflow_provider_pipes.stack.secret_values import connection_value
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,7 @@ class StepSecrets:
     @property
     def names(self) -> dict[str, str]:
         """Return the plain variable that tells the step's process which of its variables are secret."""
-        names = sorted({*self.values, *self.kubernetes})
-        return {SECRET_VARIABLES: ",".join(names)} if names else {}
+        return names_of_secrets([*self.values, *self.kubernetes])
 
     def masked(self, text: str) -> str:
         """Return a text without the values."""
@@ -95,15 +95,7 @@ def _variable(name: str) -> str | None:
 
 
 def _of_connection(reference: SecretReference) -> str | None:
-    connection = HookConnections().resolve(reference.name)
-    wanted = str(reference.field)
-    if wanted.startswith("extra."):
-        value = connection.extra.get(wanted.removeprefix("extra."))
-    else:
-        value = getattr(connection, wanted)
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value)
+    return connection_value(reference, HookConnections().resolve(reference.name))
 
 
 def _connection_as_json(connection_id: str) -> str:

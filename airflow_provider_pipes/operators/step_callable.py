@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_pipes.models.documents import Manifest
     from airflow_provider_pipes.operators.launch import AirflowLaunch
+    from airflow_provider_pipes.operators.secrets import StepSecrets
     from airflow_provider_pipes.runtime.plan import StepPlan
     from airflow_provider_pipes.step_operators.base import BaseStepOperator
 
@@ -33,7 +34,7 @@ def run_launched_step(launch: AirflowLaunch) -> None:
         activate_code(step.storage, step.plan.deployment, cache_dir, configuration.cached_snapshots())
         operator = _step_operator(step.plan)
     if operator is None:
-        launch.manifest = run_in_process(step)
+        launch.manifest = run_in_process(step, _secret_variables(launch))
     else:
         with _told_to_children(cache_dir):
             launch.manifest = run_by_step_operator(step, operator, launch.task.store_connection_id)
@@ -48,15 +49,32 @@ def _run_in_own_python(launch: AirflowLaunch, cache_dir: Path | None) -> Manifes
     with step.tried.failure_kept():
         secrets = step_secrets(step.plan.secrets, connection_id, f"step {step.plan.name!r}")
         if secrets.kubernetes:
-            raise ConfigurationError(
-                f"step {step.plan.name!r}: {', '.join(sorted(secrets.kubernetes))} would come from a "
-                "Kubernetes secret, which only a step in a pod has; name an Airflow connection or variable"
-            )
+            raise _kubernetes_only(step.plan, secrets)
         keep = configuration.cached_environments()
         python = step_python(step.plan, launch.task.store, cache_dir, keep)
     launch.task.log.info("Running step %r in a process of %s", step.plan.name, python)
     variables = {**secrets.names, **step.plan.variables, **secrets.values}
     return run_in_python(step, python, variables, connection_id, cache_dir)
+
+
+def _secret_variables(launch: AirflowLaunch) -> Mapping[str, str]:
+    plan = launch.step_launch.plan
+    if not plan.secrets:
+        return {}
+    from airflow_provider_pipes.operators.secrets import step_secrets
+
+    with launch.step_launch.tried.failure_kept():
+        secrets = step_secrets(plan.secrets, None, f"step {plan.name!r}")
+        if secrets.kubernetes:
+            raise _kubernetes_only(plan, secrets)
+    return secrets.values
+
+
+def _kubernetes_only(plan: StepPlan, secrets: StepSecrets) -> ConfigurationError:
+    return ConfigurationError(
+        f"step {plan.name!r}: {', '.join(sorted(secrets.kubernetes))} would come from a Kubernetes secret, "
+        "which only a step in a pod has; name an Airflow connection or variable"
+    )
 
 
 @contextmanager

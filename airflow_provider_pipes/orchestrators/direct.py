@@ -17,11 +17,11 @@ from airflow_provider_pipes.errors import (
 from airflow_provider_pipes.models.documents import Manifest, RunRecord
 from airflow_provider_pipes.models.paths import run_folder
 from airflow_provider_pipes.orchestrators.execution import run_by_step_operator, run_in_process
-from airflow_provider_pipes.orchestrators.isolation import process_kept
 from airflow_provider_pipes.orchestrators.limits import StepTimeout, time_limit
 from airflow_provider_pipes.runtime import runs
 from airflow_provider_pipes.runtime.launch import StepLaunch
 from airflow_provider_pipes.runtime.plan import DeploymentPlan
+from airflow_provider_pipes.stack.secret_values import local_secrets
 from airflow_provider_pipes.step_operators.base import step_operator_of
 
 if TYPE_CHECKING:
@@ -157,8 +157,9 @@ class DirectRun:
 
     def _run(self, step: StepSpec, launch: StepLaunch) -> Manifest:
         if step.step_operator is None:
-            with process_kept():
-                return run_in_process(launch)
+            with launch.tried.failure_kept():
+                secrets = local_secrets(launch.plan.secrets, f"step {step.name!r}")
+            return run_in_process(launch, secrets)
         operator = step_operator_of(self.stack, step.step_operator)
         return run_by_step_operator(launch, operator, self.submission.store_connection_id)
 

@@ -17,6 +17,12 @@ _SHORTEST_LINE = 8
 _SENSITIVE = ("secret", "password", "passwd", "passphrase", "token", "key", "credential", "connection_string")
 
 
+def names_of_secrets(variables: Iterable[str]) -> dict[str, str]:
+    """Return the plain variable that tells a step's process which of its variables are secret."""
+    names = sorted({*variables})
+    return {SECRET_VARIABLES: ",".join(names)} if names else {}
+
+
 def masked(text: str, values: Iterable[str] | None = None) -> str:
     """Return a text with ``***`` in the place of secret values.
 

@@ -22,6 +22,7 @@ class JobHandle(Document):
         deadline: When it has to be over, queueing included; None if it may take any time.
         queue_timeout: Seconds after which it has to run; None if it may wait for any time.
         cancel_on_kill: Whether the job ends when a user ends the task.
+        returned: What the task wants to know again with the event; ``dag.test()`` gives it nothing else.
     """
 
     backend: str
@@ -33,6 +34,7 @@ class JobHandle(Document):
     deadline: float | None = None
     queue_timeout: float | None = None
     cancel_on_kill: bool = True
+    returned: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,7 @@ class JobTrigger(BaseTrigger):
     It cancels the job at its deadline, where it can never start, and in ``on_kill``; never in ``cleanup``,
     which also runs when a triggerer restarts. Its only event says how the job ended: ``status``, a phase
     of a job, "deadline", "queue_timeout" or "hindered"; ``told``, the backend's words; ``queued`` and
-    ``ran``, seconds.
+    ``ran``, seconds; ``returned``, as the handle has it.
 
     Args:
         handle: A ``JobHandle`` as JSON, of this version or an earlier one.
@@ -71,6 +71,7 @@ class JobTrigger(BaseTrigger):
             self.log.exception("The wait for job %r failed.", self._document.get("job_id"))
             told = f"{type(error).__name__}: {message_of(error)}"
             event = {"status": JobPhase.UNREACHABLE.value, "told": told, "queued": None, "ran": None}
+        event["returned"] = self._document.get("returned", {})
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _event(self) -> dict[str, Any]:

@@ -13,6 +13,12 @@ HINDRANCES = frozenset({"CreateContainerConfigError", "CreateContainerError", "R
 """What keeps a container from its start and may still come right, as a Secret that is made later."""
 HINDRANCE_SECONDS = 15.0
 """How long that may take."""
+CANNOT_START = "can't start: "
+"""Begin of what is told of a pod that never starts."""
+WAITS = "waits: "
+"""The same of one that may start yet."""
+BACKED_OFF = "Back-off pulling image"
+"""Begin of what a node says once it has told why it can't pull an image, and tries again."""
 
 # Between being scheduled and running, every pod is in these; that is no news.
 _PREPARING = frozenset({"", "ContainerCreating", "PodInitializing"})
@@ -36,39 +42,35 @@ def pod_status(pod: Mapping[str, Any], container: str) -> JobStatus:
         return JobStatus(_waiting_phase(started), "is being deleted", started)
     if started is not None:
         return JobStatus(JobPhase.RUNNING, f"runs on node {pod['spec'].get('nodeName')}", started)
-    refused = cannot_start(status)
-    if refused:
-        return JobStatus(JobPhase.REFUSED, refused)
+    problem = image_problem(status)
+    if problem:
+        return JobStatus(JobPhase.REFUSED, f"{CANNOT_START}{problem}")
     hindered = (_state(status, container).get("waiting") or {}).get("reason") in HINDRANCES
     return JobStatus(JobPhase.QUEUED, _why_waiting(status), patience=HINDRANCE_SECONDS if hindered else None)
 
 
-def cannot_start(status: Mapping[str, Any]) -> str:
-    """Return why a pod will never start, by the rule of the stock operator; "" if it may."""
-    waiting = [
-        reason
-        for each in status.get("containerStatuses") or ()
-        if (reason := each.get("state", {}).get("waiting"))
-    ]
-    if not any("Image" in str(reason.get("reason")) for reason in waiting):
-        return ""
+def image_problem(status: Mapping[str, Any]) -> str:
+    """Return which image keeps a pod from ever starting, by the rule of the stock operator; "" if none.
+
+    Args:
+        status: The pod's status as the API server's JSON has it.
+    """
+    for each in status.get("containerStatuses") or ():
+        waiting = each.get("state", {}).get("waiting") or {}
+        if "Image" in str(waiting.get("reason")) and _is_final(waiting):
+            said = " ".join((waiting.get("message") or waiting["reason"]).split())
+            return f"image {each.get('image')} can't be pulled: {said}"
+    return ""
+
+
+def _is_final(waiting: Mapping[str, Any]) -> bool:
     # Here, since it is a heavy import that most pods need not.
     from airflow.providers.cncf.kubernetes.utils.pod_manager import detect_pod_terminate_early_issues
 
-    shaped: Any = SimpleNamespace(
-        status=SimpleNamespace(
-            container_statuses=[
-                SimpleNamespace(
-                    state=SimpleNamespace(
-                        waiting=SimpleNamespace(reason=each.get("reason"), message=each.get("message"))
-                    )
-                )
-                for each in waiting
-            ]
-        )
-    )
-    found = detect_pod_terminate_early_issues(shaped)
-    return f"can't start: {' '.join(found.split())}" if found else ""
+    reason = SimpleNamespace(reason=waiting.get("reason"), message=waiting.get("message"))
+    container = SimpleNamespace(state=SimpleNamespace(waiting=reason))
+    shaped: Any = SimpleNamespace(status=SimpleNamespace(container_statuses=[container]))
+    return bool(detect_pod_terminate_early_issues(shaped))
 
 
 def _state(status: Mapping[str, Any], container: str) -> Mapping[str, Any]:
@@ -109,7 +111,7 @@ def _why_waiting(status: Mapping[str, Any]) -> str:
     for each in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
         waiting = each.get("state", {}).get("waiting") or {}
         if waiting.get("reason", "") not in _PREPARING:
-            return f"waits: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
+            return f"{WAITS}{waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
     return ""
 
 

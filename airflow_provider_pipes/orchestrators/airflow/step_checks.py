@@ -99,7 +99,7 @@ class StepChecks:
         return any(path and folder.is_relative_to(path) for path in paths)
 
     def _secret_problems(self, step: StepSpec, mode: Mode) -> Iterator[str]:
-        if not mode.in_container:
+        if step.step_operator is not None:
             return
         secrets = step.docker_settings.secrets
         if mode.operator != KUBERNETES:
@@ -119,16 +119,6 @@ class StepChecks:
         yield from self._resource_warnings(step, mode)
         for name in untemplated(mode.operator, mode.arguments):
             yield f"operator_args.{name} holds a template, and Airflow renders none in this argument"
-        docker = step.docker_settings
-        in_worker = mode.operator == PYTHON and not step.orchestrator_settings.keys() & {
-            "python",
-            "requirements",
-        }
-        if in_worker and step.step_operator is None and (docker.environment or docker.secrets):
-            yield (
-                "it runs in the worker's own process and gets no variables from its docker settings; set "
-                "them where the worker runs, or choose operator='docker' or 'kubernetes'"
-            )
         if mode.other and self.store_folder is not None and not self._is_mounted(mode.arguments):
             yield (
                 f"its artifact store is a folder of this machine: operator {mode.operator!r} must mount it "

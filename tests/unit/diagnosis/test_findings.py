@@ -17,6 +17,7 @@ from airflow_provider_pipes.diagnosis.findings import (
     Check,
     NotCheckableError,
     Observation,
+    Round,
     Status,
     ok,
     problem,
@@ -141,3 +142,32 @@ def test_an_address_where_nothing_answers_raises_nothing(url: str) -> None:
     assert (answer.status, answer.ok) == (0, False)
     assert answer.error
     assert log_in(url, "admin", "x") is None
+
+
+def test_checks_of_other_machines_wait_together(examination: Examination) -> None:
+    def ask(_: Examination) -> Iterator[Observation]:
+        time.sleep(0.5)
+        yield ok("there")
+
+    checks = [Check(str(number), "x", ask, remote=True) for number in range(4)]
+    made, begun = Round(checks, examination), time.monotonic()
+
+    findings = [each for check in checks for each in made.findings(check)]
+
+    assert time.monotonic() - begun < 1.5
+    assert [(each.check, each.observation) for each in findings] == [(str(n), ok("there")) for n in range(4)]
+
+
+def test_a_check_beside_a_slow_one_has_the_time_of_its_own(examination: Examination) -> None:
+    def slow(_: Examination) -> Iterator[Observation]:
+        time.sleep(30)
+        yield ok("never seen")
+
+    checks = [
+        Check("slow", "x", slow, limit=0.5, remote=True),
+        Check("fast", "x", lambda _: [ok("fast")], remote=True),
+    ]
+    made = Round(checks, examination)
+
+    assert [made.findings(each)[0].observation.seen for each in checks] == ["no answer within 0.5 s", "fast"]
+    assert made.findings(checks[1])[0].seconds < 0.4

@@ -390,3 +390,17 @@ def test_what_comes_after_is_left_out_where_the_step_failed(project: UserProject
     done = project.python(*StepEntrypointConfiguration.get_entrypoint_command()[1:], *arguments)
     assert done.returncode == 1
     assert not (project.root / "post_run.txt").exists()
+
+
+def test_a_secret_in_what_a_step_raises_is_masked_wherever_it_is_told(project: UserProject) -> None:
+    started = StartedRun(project, "raise ValueError(os.environ['KEY'])")
+    done = started.run("first")
+    assert done.returncode == 0, done.stderr
+    command = StepEntrypointConfiguration.get_entrypoint_command()[1:]
+    arguments = started.arguments("second", StepEntrypointConfiguration)
+    secret = {"KEY": "open-sesame", "PIPES_SECRET_VARIABLES": "KEY"}
+    done = project.python(*command, *arguments, **secret)
+    assert done.returncode == 1
+    assert "ValueError: ***" in done.stderr
+    assert done.stderr.splitlines()[-1] == "the step raised ValueError: ***"
+    assert "open-sesame" not in done.stdout + done.stderr

@@ -210,3 +210,24 @@ def test_presets_name_their_program_and_pass_the_login_by_no_argument(preset: st
     made = CommandImageBuilder("b", config, "command")
     assert preset in made._commands.build[0]
     assert made.keeps_images == (preset == "buildah")
+
+
+def test_a_builder_tells_whether_its_programs_are_there_and_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    preset = CommandImageBuilder("b", CommandImageBuilderConfig(), "command")
+    with pytest.raises(ImageError, match="needs the program 'buildah', which is not on PATH"):
+        preset.check(5.0)
+    program = tmp_path / "buildah"
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = info ] || exit 9\necho kernel has no overlay >&2\nexit ${FAIL:-0}\n'
+    )
+    program.chmod(0o755)
+    assert preset.check(5.0) == str(program)
+    monkeypatch.setenv("FAIL", "125")
+    with pytest.raises(ImageError, match="'b': `buildah info` failed: kernel has no overlay; run it by hand"):
+        preset.check(5.0)
+    # What a user named is only looked for.
+    own = CommandImageBuilderConfig(preset=None, build=("buildah", "build"))
+    assert CommandImageBuilder("b", own, "command").check(5.0) == str(program)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import pytest
 
 from airflow_provider_pipes.errors import ImageError
 from airflow_provider_pipes.images.registry import TOKEN_USER, RegistryAccess
-from airflow_provider_pipes.images.registry_client import manifest_digest
+from airflow_provider_pipes.images.registry_client import lets_in, manifest_digest
 
 DIGEST = "sha256:" + "a" * 64
 Answer = tuple[int, dict[str, str], bytes]
@@ -141,3 +142,30 @@ def test_a_registry_that_is_down_is_told() -> None:
         ImageError, match=f"registry {address} does not answer over http: .*Connection refused"
     ):
         manifest_digest(access(address), "image", "tag")
+
+
+def test_a_registry_is_asked_whether_it_lets_us_in_without_naming_an_image() -> None:
+    def answer(request: Any) -> Answer:
+        assert (request.command, request.path) == ("GET", "/v2/")
+        if request.headers.get("Authorization") != basic("joe", "pw"):
+            return 401, {"WWW-Authenticate": 'Basic realm="r"'}, b""
+        return 200, {}, b"{}"
+
+    with server(answer) as address:
+        assert lets_in(access(address))
+        assert not lets_in(access(address, password="wrong"))
+        assert not lets_in(access(address, user=None))
+
+
+def test_what_is_no_registry_or_silent_is_told_within_the_time_given() -> None:
+    with (
+        server(lambda request: (404, {}, b"")) as address,
+        pytest.raises(
+            ImageError, match="answered 404 Not Found when asked for its API; is its address right"
+        ),
+    ):
+        lets_in(access(address))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ImageError, match=f"registry {address} does not answer over http: .*timed out"):
+            lets_in(access(address), seconds=0.3)

@@ -124,6 +124,12 @@ def test_an_exit_code_comes_with_its_meaning_and_the_last_line() -> None:
     )
 
 
+def test_an_image_without_our_package_is_told_by_its_last_line() -> None:
+    message = "Traceback\nModuleNotFoundError: No module named 'airflow_provider_pipes'\n"
+    found = pod(ended={"exit_code": 1, "reason": "Error", "message": message})
+    assert "its image has not all that a step needs to start; an image with skip_build=True" in told(found)
+
+
 @pytest.mark.parametrize(
     ("message", "said"),
     [("", ""), ("1\n2\n\n3\n4\n5\nno disk: s3cret\n", "; its last lines:\n2\n3\n4\n5\nno disk: ***")],

@@ -302,3 +302,68 @@ def test_a_run_name_tells_when_the_run_began() -> None:
     names = {new_run_name("p") for _ in range(50)}
     assert len(names) == 50
     assert all(name.startswith("p-2") for name in names)
+
+
+VARIABLES = """
+    @step(
+        cache=False,
+        docker=DockerSettings(
+            environment={"PLAIN": "p"},
+            secrets={
+                "OF_CONNECTION": "airflow-connection:shop.password",
+                "OF_AIRFLOW": "airflow-variable:key",
+                "OF_PROCESS": "environment:TOKEN",
+                "MY_OWN": "kubernetes-secret:a.b",
+            },
+        ),
+    )
+    def first() -> dict[str, str]:
+        names = ["PLAIN", "OF_CONNECTION", "OF_AIRFLOW", "OF_PROCESS", "MY_OWN"]
+        return {name: os.environ[name] for name in names}
+
+    @step(cache=False)
+    def second(found: dict[str, str]) -> list[str]:
+        return [name for name in found if name in os.environ]
+
+    @pipeline
+    def p():
+        second(first())
+"""
+
+
+def test_a_step_has_its_variables_and_leaves_none(
+    project: UserProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = json.dumps({"conn_type": "http", "password": "open-sesame"})
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", connection)
+    monkeypatch.setenv("AIRFLOW_VAR_KEY", "of airflow")
+    monkeypatch.setenv("TOKEN", "of the process")
+    monkeypatch.setenv("MY_OWN", "set here")
+    run = project.pipeline(VARIABLES).run()
+    assert run.value("first") == {
+        "PLAIN": "p",
+        "OF_CONNECTION": "open-sesame",
+        "OF_AIRFLOW": "of airflow",
+        "OF_PROCESS": "of the process",
+        "MY_OWN": "set here",
+    }
+    assert run.value("second") == ["MY_OWN"]
+
+
+def test_secrets_that_are_not_here_are_all_told_before_the_step_runs(project: UserProject) -> None:
+    with pytest.raises(RunFailedError) as failed:
+        project.pipeline(VARIABLES).run()
+    first, *told = str(failed.value).partition("\nfix it")[0].splitlines()
+    assert first == "step 'first' failed: step 'first': its secrets can't be resolved here:"
+    assert [each.partition(":")[0] for each in told] == [
+        "  - OF_CONNECTION",
+        "  - OF_AIRFLOW",
+        "  - OF_PROCESS",
+        "  - MY_OWN",
+    ]
+    assert "there is no connection 'shop' here; define it as Airflow does" in told[0]
+    assert told[1:] == [
+        "  - OF_AIRFLOW: the environment has no variable AIRFLOW_VAR_KEY; or set OF_AIRFLOW itself",
+        "  - OF_PROCESS: the environment has no variable TOKEN; or set OF_PROCESS itself",
+        "  - MY_OWN: the Kubernetes secret 'a' is not to be had here; or set MY_OWN itself",
+    ]

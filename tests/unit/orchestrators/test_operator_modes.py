@@ -429,12 +429,10 @@ class TestTheChecksOfSteps:
         ).warnings
         assert "each node of the cluster must have it already" in pod
 
-    def test_variables_of_a_step_in_the_workers_process_are_warned_of(self, project: UserProject) -> None:
+    def test_variables_of_a_step_are_no_matter_of_where_it_runs(self, project: UserProject) -> None:
         says = "docker=DockerSettings(environment={'A': 'b'})"
-        (warning,) = compiled(project, "", says).warnings
-        assert "it runs in the worker's own process and gets no variables" in warning
-        assert compiled(project, DOCKER, says).warnings == ()
-        assert compiled(project, '[orchestrators.airflow]\npython = "/opt/python"\n', says).warnings == ()
+        for config in ("", DOCKER, '[orchestrators.airflow]\npython = "/opt/python"\n'):
+            assert compiled(project, config, says).warnings == ()
 
     def test_a_template_where_airflow_renders_none_is_warned_of(self, project: UserProject) -> None:
         given = "{'hostname': '{{ ds }}', 'container_name': '{{ ds }}'}"

@@ -163,7 +163,22 @@ def test_a_trigger_of_a_newer_version_ends_with_a_sentence_and_no_exception() ->
 def test_an_event_says_how_long_the_job_queued_and_ran() -> None:
     MemoryBackend.jobs = {"j": JobStatus(JobPhase.FAILED, "ended with exit code 3", 110.0, 150.0)}
     event = play(lambda: event_of(trigger(submitted=100.0)))
-    assert event == {"status": "failed", "told": "ended with exit code 3", "queued": 10.0, "ran": 40.0}
+    assert event == {
+        "status": "failed",
+        "told": "ended with exit code 3",
+        "queued": 10.0,
+        "ran": 40.0,
+        "returned": {},
+    }
+
+
+def test_an_event_gives_back_what_the_task_wants_to_know_again() -> None:
+    # Under `dag.test()` the event is all that comes back.
+    MemoryBackend.jobs = {"j": JobStatus(JobPhase.SUCCEEDED)}
+    assert play(lambda: event_of(trigger(returned={"known": [1]})))["returned"] == {"known": [1]}
+    assert play(lambda: event_of(trigger(backend="no:Backend", returned={"known": [1]})))["returned"] == {
+        "known": [1]
+    }
 
 
 def test_the_deadline_is_absolute_and_a_job_beyond_it_is_cancelled() -> None:

@@ -11,7 +11,7 @@ from airflow_provider_pipes.triggers.pod_status import pod_status
 
 
 def pod(phase: str, state: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
-    statuses = [] if state is None else [{"name": "base", "state": state}]
+    statuses = [] if state is None else [{"name": "base", "image": "r/i:1", "state": state}]
     return {
         "metadata": {"name": "p"},
         "spec": {"nodeName": "n1", "restartPolicy": "Never"},
@@ -54,7 +54,7 @@ UNSCHEDULABLE = {
         (
             pod("Pending", waiting("ErrImagePull", "not found")),
             "refused",
-            "can't start: Image cannot be pulled, unable to start: ErrImagePull not found",
+            "can't start: image r/i:1 can't be pulled: not found",
         ),
         (
             pod("Pending", waiting("ErrImagePull", "429 too many requests")),
