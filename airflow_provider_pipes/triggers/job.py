@@ -46,6 +46,7 @@ class JobTrigger(BaseTrigger):
     def __init__(self, handle: Mapping[str, Any]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._document = dict(handle)
+        self._seen = False
         self._started: float | None = None
         self._hindered_until: float | None = None
 
@@ -93,7 +94,8 @@ class JobTrigger(BaseTrigger):
     def _limit(self) -> tuple[float | None, str]:
         """Return until when to wait for news, and what it is called when there is none."""
         limits = [(self.handle.deadline, DEADLINE)]
-        if self._started is None and self.handle.queue_timeout is not None:
+        # Another triggerer may have seen it begin, so that it is looked at first.
+        if self._seen and self._started is None and self.handle.queue_timeout is not None:
             limits.append((self.handle.submitted + self.handle.queue_timeout, QUEUE_TIMEOUT))
         limits.append((self._hindered_until, HINDERED))
         return min((each for each in limits if each[0] is not None), default=(None, ""))
@@ -101,6 +103,7 @@ class JobTrigger(BaseTrigger):
     async def _news(self, watcher: JobWatcher, before: JobStatus) -> JobStatus:
         """Wait for news of the job, and write it into the task's log."""
         status = await watcher.changed(self.handle.job_id, before)
+        self._seen = self._seen or status.phase is not JobPhase.UNKNOWN
         if status.told and status.told != before.told:
             self.log.info("%s %s", _capital(self._name), status.told)
         self._started = status.started or self._started  # What is gone no longer says when it began.

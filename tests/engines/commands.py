@@ -17,13 +17,14 @@ FOLDER = Path(__file__).parent
 # Read here, since other tests clear the environment of our settings.
 _REQUIRED = os.environ.get("PIPES_REQUIRE_ENGINES") == "1"
 _STOP = os.environ.get("PIPES_ENGINES_DOWN") == "1"
-_KEPT_IN = Path(os.environ.get("PIPES_ENGINES") or "/var/cache/pipes-engines")
+KEPT_IN = Path(os.environ.get("PIPES_ENGINES") or "/var/cache/pipes-engines")
+"""The folder of all that engines keep."""
 
 
 def run(engine: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a command of an engine; the base image holds the Python that runs the tests."""
     command = [str(FOLDER / engine), *arguments]
-    environment = {**os.environ, "PYTHON": sys.executable, "PIPES_ENGINES": str(_KEPT_IN)}
+    environment = {**os.environ, "PYTHON": sys.executable, "PIPES_ENGINES": str(KEPT_IN)}
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1800
     )
@@ -45,7 +46,7 @@ def running(engine: str) -> Iterator[None]:
     processes that use an engine that tests started stops it.
     """
     _start(engine)
-    with (_KEPT_IN / f"{engine}.users").open("w") as users:
+    with (KEPT_IN / f"{engine}.users").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         yield
         if _STOP and _started_by_tests(engine).exists():
@@ -71,7 +72,7 @@ def _start(engine: str) -> None:
 
 def _started_by_tests(engine: str) -> Path:
     # In the folder that `down` removes.
-    return _KEPT_IN / engine / "started-by-tests"
+    return KEPT_IN / engine / "started-by-tests"
 
 
 def _leave_out(engine: str, why: str) -> None:

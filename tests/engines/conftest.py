@@ -19,16 +19,25 @@ from tests.engines.docker_engine import DockerEngine
 from tests.engines.image_registry import ImageRegistry
 from tests.engines.kubernetes_node import KubernetesNode
 from tests.engines.package_index import index_environment
+from tests.engines.shared_airflow import SharedAirflow, shared_airflow
 
 _FOLDER = Path(__file__).parent
+# The files that take longest, first: workers of pytest-xdist, which take file by file, end about together.
+_FIRST = (
+    *("kills", "kubernetes_deferrable", "docs", "modes", "kubernetes_operator", "images", "gpus"),
+    *("secrets", "docker_operator", "control", "stores", "registry", "kubernetes_away"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if _FOLDER in item.path.parents:
-            item.add_marker("engines")
-            # The first test of a file starts an Airflow and builds images before it begins.
-            item.add_marker(pytest.mark.timeout(900))
+    own = [item for item in items if _FOLDER in item.path.parents]
+    for item in own:
+        item.add_marker("engines")
+        # The first test of a file starts an Airflow and builds images before it begins.
+        item.add_marker(pytest.mark.timeout(900))
+    if own == items:
+        rank = {f"test_{name}": number for number, name in enumerate(_FIRST)}
+        items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -75,6 +84,13 @@ def kubernetes() -> Iterator[KubernetesNode]:
         node = KubernetesNode(Path(settings["KUBECONFIG"]), settings["PIPES_BASE_IMAGE"])
         with contextlib.closing(node):
             yield node
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory, kubernetes: KubernetesNode) -> Iterator[SharedAirflow]:
+    """A whole Airflow, shared; leave it as it was but for what has an id of yours."""
+    with shared_airflow(tmp_path_factory.mktemp("shared"), kubernetes.host_address) as running:
+        yield running
 
 
 @pytest.fixture

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -53,7 +58,42 @@ class DockerEngine:
         filters = {"type": "container", "event": action} | ({"label": label} if label else {})
         return list(self._own.events(since=since, until=self.moment(), filters=filters, decode=True))
 
+    @contextlib.contextmanager
+    def event_log(self, label: str, file: Path) -> Iterator[EventLog]:
+        """Keep what happens to the containers with a label, in a file.
+
+        The engine itself remembers but the last 256 events, of all who use it.
+        """
+        command = ["docker", "--host", self.url, "events", "--since", self.moment()]
+        filters = ["--filter", "type=container", "--filter", f"label={label}", "--format", "{{json .}}"]
+        with file.open("wb") as output, subprocess.Popen([*command, *filters], stdout=output) as process:
+            try:
+                yield EventLog(self, label, file)
+            finally:
+                process.terminate()
+
     def remove(self, label: str) -> None:
         """Remove the containers with a label, running or not."""
         for container in self.containers(label):
             container.remove(force=True, v=True)
+
+
+@dataclass(frozen=True)
+class EventLog:
+    """What has happened to the containers with a label.
+
+    Attributes:
+        file: With a line of JSON for each event, but for one that is being written.
+    """
+
+    engine: DockerEngine
+    label: str
+    file: Path
+
+    def of(self, action: str) -> list[dict[str, Any]]:
+        """Return the events of an action, the oldest first."""
+        written = self.file.read_text(encoding="utf-8").split("\n")[:-1]
+        # The newest may not be written yet.
+        found = [*map(json.loads, written), *self.engine.events("0", action, self.label)]
+        by_moment = {each["timeNano"]: each for each in found if each["Action"] == action}
+        return [by_moment[moment] for moment in sorted(by_moment)]

@@ -5,6 +5,7 @@ pki=$state/pki
 kubeconfigs=$state/kubeconfig
 # The bridge's own address is the node's, and where pods reach servers on the host.
 bridge=pipes0
+bridge_hardware=0a:58:0a:63:00:01
 host_address=10.99.0.1
 pods=10.99.0.0/24
 services=10.98.0.0/24

@@ -97,9 +97,9 @@ class KubernetesNode:
             for _ in range(event.count or 1)
         ]
 
-    def load(self, image: str) -> None:
-        """Bring an image from the Docker engine of the tests."""
-        commands.run("kubernetes", "load", image)
+    def load(self, *images: str) -> None:
+        """Bring images from the Docker engine of the tests, but for those that are here."""
+        commands.run("kubernetes", "load", *images)
 
     def set_gpus(self, count: int) -> None:
         """Let the node have so many (fake) ``nvidia.com/gpu``; 4 is what others count on."""

@@ -9,9 +9,10 @@ import pytest
 
 from tests.airflow.harness import DagRunResult
 from tests.airflow.running import RunningAirflow
-from tests.engines.deployments import EngineProject, airflow_on_postgres
+from tests.engines.deployments import EngineProject
 from tests.engines.docker_engine import DockerEngine
 from tests.engines.kubernetes_node import KubernetesNode
+from tests.engines.shared_airflow import SharedAirflow
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.timeout(600)]
 
@@ -65,24 +66,21 @@ class Controlled:
 
 @pytest.fixture(scope="module")
 def controlled(
-    tmp_path_factory: pytest.TempPathFactory, docker_engine: DockerEngine, kubernetes: KubernetesNode
+    tmp_path_factory: pytest.TempPathFactory,
+    docker_engine: DockerEngine,
+    kubernetes: KubernetesNode,
+    airflow: SharedAirflow,
 ) -> Iterator[Controlled]:
     folder = tmp_path_factory.mktemp("control")
     # A real one: `dag.test()` forgets what a task says to itself when it is deferred.
-    with (
-        airflow_on_postgres(folder / "airflow") as (airflow, _),
-        EngineProject.new(folder / "project", airflow.home, docker_engine, kubernetes) as made,
-    ):
+    with EngineProject.new(folder / "project", airflow.home, docker_engine, kubernetes) as made:
         made.project.write("steps.py", STEPS)
-        made.configure(
-            {"store_volume": {"hostPath": {"path": str(made.project.store)}}},
-            kubernetes={"image_pull_policy": "Never"},
-        )
+        made.configure(kubernetes={"image_pull_policy": "Never"})
         made.deploy("steps.py:controlled")
-        made.load_images("controlled")
-        airflow.api.unpause("controlled")
-        run = airflow.wait("controlled", airflow.trigger("controlled"), "failed", 240)
-        yield Controlled(airflow, made, run)
+        running = airflow.running
+        running.api.unpause("controlled")
+        run = running.wait("controlled", running.trigger("controlled"), "failed", 400)
+        yield Controlled(running, made, run)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_pipes.testing.dag_files import new_home
-from tests.airflow.harness import AirflowHome, DagRunResult
+from tests.airflow.harness import AirflowHome, DagRunRequest, DagRunResult
+from tests.engines.deployments import EngineProject
 from tests.engines.docker_engine import DockerEngine
-from tests.engines.docker_steps import DockerProject
+from tests.engines.kubernetes_node import KubernetesNode
+from tests.engines.parallel_runs import logs_by_dag, run_in_parallel
 
 pytestmark = [pytest.mark.airflow]
 
@@ -179,14 +180,13 @@ STEPS = """
         return 1
 
 
-    @pipeline
+    def engine(**arguments):
+        return {"orchestrator.airflow": {"operator_args": arguments}}
+
+
+    @pipeline(settings=engine(auto_remove="success"))
     def kept() -> None:
         fails_once()
-"""
-SIMPLE = """
-    from notes import note
-
-    from airflow_provider_pipes import pipeline, step
 
 
     @step
@@ -194,20 +194,48 @@ SIMPLE = """
         note("simple")
 
 
-    @pipeline
-    def NAME() -> None:
+    @pipeline(docker=DockerSettings(skip_build=True, image="127.0.0.1:9/no/such:image"))
+    def unpullable() -> None:
+        simple()
+
+
+    @pipeline(settings=engine(docker_url="unix:///nowhere/docker.sock"))
+    def unreachable() -> None:
+        simple()
+
+
+    @pipeline(settings=engine(entrypoint="pithon"))
+    def without_python() -> None:
+        simple()
+
+
+    @pipeline(settings=engine(mounts=[{"Type": "bind", "Source": "/no/such/folder", "Target": "/data"}]))
+    def unmountable() -> None:
+        simple()
+
+
+    @pipeline(settings=engine(entrypoint=["sh", "-c", "exit 42"], skip_on_exit_code=42))
+    def skipped_by_code() -> None:
         simple()
 """
+REFUSED = ("unpullable", "unreachable", "without_python", "unmountable", "skipped_by_code")
+# Those of a group run one after another, the groups beside each other.
+GROUPS = (("chain", "given", "endings", "chain"), ("late", "talking", "kept", *REFUSED))
 
 
 @dataclass(frozen=True)
 class Finished:
-    """Runs of all pipelines of ``STEPS``, one after another."""
+    """Runs of all pipelines of ``STEPS``.
 
-    made: DockerProject
+    Attributes:
+        runs: The first of each.
+        again: The second of "chain".
+    """
+
+    made: EngineProject
     home: AirflowHome
-    since: str
     runs: dict[str, DagRunResult]
+    again: DagRunResult
 
     def failure(self, pipeline: str, step: str) -> dict[str, Any]:
         (found,) = self.made.project.documents(f"runs/{pipeline}/*/{step}/*/failure-*.json")
@@ -216,30 +244,33 @@ class Finished:
     def noted(self, first: str) -> list[list[Any]]:
         return self.made.project.noted(first)
 
+    def lifetime(self, step: str) -> float:
+        """Return the seconds between the start of a step's container and its removal."""
+        moments = []
+        for action in ("start", "destroy"):
+            named = [
+                each["timeNano"]
+                for each in self.made.events(action)
+                if f"-{step}-" in each["Actor"]["Attributes"]["name"]
+            ]
+            assert len(named) == 1, f"{action} of {step}: {named}"
+            moments += named
+        return float(moments[1] - moments[0]) / 1e9
+
 
 @pytest.fixture(scope="module")
-def finished(docker_engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+def finished(
+    docker_engine: DockerEngine, kubernetes: KubernetesNode, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Finished]:
     folder = tmp_path_factory.mktemp("docker")
-    home = new_home(folder / "airflow", {"TEST_SECRET": SECRET})
-    with DockerProject.new(folder / "project", home, docker_engine) as made:
+    home = AirflowHome.ready(folder / "airflow").with_environment({"TEST_SECRET": SECRET})
+    with EngineProject.new(folder / "project", home, docker_engine, kubernetes) as made:
         made.project.write("steps.py", STEPS)
-        names = ["chain", "endings", "late", "talking", "given"]
-        made.deploy(*(f"steps.py:{name}" for name in names))
-        made.deploy("steps.py:kept", auto_remove="success")
-        refused: dict[str, dict[str, Any]] = {
-            "unpullable": {"image": "127.0.0.1:9/no/such:image"},
-            "unreachable": {"docker_url": "unix:///nowhere/docker.sock"},
-            "without_python": {"entrypoint": "pithon"},
-            "unmountable": {"mounts": [{"type": "bind", "source": "/no/such/folder", "target": "/data"}]},
-            "skipped_by_code": {"entrypoint": ["sh", "-c", "exit 42"], "skip_on_exit_code": 42},
-        }
-        for name, arguments in refused.items():
-            made.project.write(f"{name}.py", SIMPLE.replace("NAME", name))
-            made.deploy(f"{name}.py:{name}", **arguments)
-            names.append(name)
-        since = docker_engine.moment()
-        runs = home.run_dags([*names, "kept"])
-        yield Finished(made, home, since, {each.dag_id: each for each in runs})
+        made.configure({"operator": "docker"}, {"network_mode": "none"})
+        made.deploy(*(f"steps.py:{name}" for name in {*GROUPS[0], *GROUPS[1]}))
+        runs = run_in_parallel(home, [[DagRunRequest(name) for name in group] for group in GROUPS])
+        again = [each for each in runs if each.dag_id == "chain"][1]
+        yield Finished(made, home, {each.dag_id: each for each in reversed(runs)}, again)
 
 
 def test_a_step_gets_what_the_step_before_it_gave(finished: Finished) -> None:
@@ -251,11 +282,11 @@ def test_a_step_gets_what_the_step_before_it_gave(finished: Finished) -> None:
 
 
 def test_a_second_run_takes_all_from_the_cache_and_starts_no_container(finished: Finished) -> None:
-    since = finished.made.engine.moment()
-    (again,) = finished.home.run_dags(["chain"])
-    assert again.check().output("add") == 42
-    assert again.log.count("Cache hit") == 2
-    assert finished.made.starts(since) == 0
+    assert finished.again.check().output("add") == 42
+    assert logs_by_dag([finished.again])["chain"].count("Cache hit") == 2
+    names = [each["Actor"]["Attributes"]["name"] for each in finished.made.events()]
+    started = [name for name in names if name.startswith(("pipes-load-", "pipes-add-"))]
+    assert len(started) == 2, "those of the first run"
 
 
 def test_no_container_is_left_but_one_that_shall_be_kept(finished: Finished) -> None:
@@ -311,12 +342,12 @@ def test_what_the_engine_refuses_is_told_in_its_words(finished: Finished) -> Non
 def test_the_execution_timeout_ends_the_container_and_its_finally_blocks_run(finished: Finished) -> None:
     assert finished.noted("is_slow") == [["started"], ["finally"]]
     assert finished.runs["late"].tasks["is_slow"].state == "failed"
-    assert finished.made.lifetime("is_slow", finished.since) < 4 + 10
+    assert finished.lifetime("is_slow") < 4 + 10
 
 
 def test_a_command_that_ignores_sigterm_is_ended_all_the_same(finished: Finished) -> None:
     assert finished.noted("is_deaf") == [["started"]]
-    assert finished.made.lifetime("is_deaf", finished.since) < 4 + 10
+    assert finished.lifetime("is_deaf") < 4 + 10
 
 
 def test_all_of_a_long_output_is_in_the_log(finished: Finished) -> None:
@@ -358,7 +389,7 @@ def test_a_secret_reaches_the_step_and_nothing_that_airflow_keeps(finished: Fini
             "unreachable",
             r"^step 'simple': no Docker engine answers at unix:///nowhere/docker.sock \(.*\); is it",
         ),
-        ("without_python", r"^step 'simple': image 'sha256:\w+' has no `python` on its PATH \("),
+        ("without_python", r"^step 'simple': image 'airflow-pipes/\S+' has no `python` on its PATH \("),
         ("unmountable", r"^step 'simple': the Docker engine at \S+ has no such folder \(.*/no/such/folder"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import subprocess
 import uuid
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,17 @@ def test_one_who_is_not_the_administrator_is_refused(kubernetes: KubernetesNode,
     stranger = CoreV1Api(ApiClient(configuration, "Authorization", f"Bearer {token}"))
     with pytest.raises(ApiException, match="Forbidden"):
         stranger.list_namespaced_pod(namespace)
+
+
+def test_the_hosts_address_does_not_move_as_pods_come_and_go(kubernetes: KubernetesNode) -> None:
+    (bridge,) = (
+        link
+        for link in Path("/sys/class/net").iterdir()
+        if kubernetes.host_address in _run("ip", "-4", "-o", "address", "show", "dev", link.name)
+    )
+    # 3: it was chosen. One that is not is that of a pod, and pods reach nothing while they know an old one.
+    assert (bridge / "addr_assign_type").read_text().strip() == "3"
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout

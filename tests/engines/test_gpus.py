@@ -12,9 +12,10 @@ import pytest
 
 from airflow_provider_pipes.testing.waiting import wait_until
 from tests.airflow.running import RunningAirflow
-from tests.engines.deployments import EngineProject, airflow_on_postgres
+from tests.engines.deployments import EngineProject
 from tests.engines.docker_engine import DockerEngine
 from tests.engines.kubernetes_node import KubernetesNode
+from tests.engines.shared_airflow import SharedAirflow
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.timeout(600)]
 
@@ -122,27 +123,22 @@ class Trainings:
 
 @pytest.fixture(scope="module")
 def trainings(
-    tmp_path_factory: pytest.TempPathFactory, docker_engine: DockerEngine, kubernetes: KubernetesNode
+    tmp_path_factory: pytest.TempPathFactory,
+    docker_engine: DockerEngine,
+    kubernetes: KubernetesNode,
+    airflow: SharedAirflow,
 ) -> Iterator[Trainings]:
     folder = tmp_path_factory.mktemp("gpus")
-    words, notes = folder / "words", folder / "project-notes.jsonl"
+    words = folder / "words"
     words.mkdir()
-    notes.touch()
-    with (
-        airflow_on_postgres(folder / "airflow") as (airflow, _),
-        EngineProject.new(folder / "project", airflow.home, docker_engine, kubernetes) as made,
-    ):
+    with EngineProject.new(folder / "project", airflow.home, docker_engine, kubernetes) as made:
         made.project.write("steps.py", STEPS.replace("FOLDER", f'"{folder}"'))
-        made.configure(
-            {"store_volume": {"hostPath": {"path": str(made.project.store)}}},
-            kubernetes={"image_pull_policy": "Never"},
-        )
+        made.configure(kubernetes={"image_pull_policy": "Never"})
         names = ("gpus_awaited", "gpus_deferred", "gpus_missing")
         made.deploy(*(f"steps.py:{name}" for name in names))
-        made.load_images("gpus_awaited")
         for name in names:
-            airflow.api.unpause(name)
-        yield Trainings(airflow, made, words)
+            airflow.running.api.unpause(name)
+        yield Trainings(airflow.running, made, words)
 
 
 @pytest.mark.parametrize("dag_id", ["gpus_awaited", "gpus_deferred"])

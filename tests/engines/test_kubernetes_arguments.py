@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,19 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from kubernetes.client import RbacAuthorizationV1Api
 
-from airflow_provider_pipes.testing.dag_files import new_home
 from airflow_provider_pipes.testing.waiting import wait_until
-from tests.airflow.harness import DagRunRequest
+from tests.airflow.harness import AirflowHome, DagRunRequest
+from tests.engines.deployments import EngineProject
 from tests.engines.docker_engine import DockerEngine
 from tests.engines.kubernetes_node import KubernetesNode
-from tests.engines.step_image import KubernetesProject, kubernetes_step_image
+from tests.engines.parallel_runs import logs_by_dag, run_in_parallel
 
 pytestmark = pytest.mark.airflow
 
 DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "kubernetes.md"
 NAMES = ("prepared_badly", "no_account", "no_connection", "no_template", "with_rights")
 PIPELINES = """
+    from arguments import ARGUMENTS
     from notes import note
 
     from airflow_provider_pipes import DockerSettings, pipeline, step
@@ -35,7 +36,7 @@ PIPELINES = """
 """
 PIPELINE = """
 
-    @pipeline
+    @pipeline(settings={{"orchestrator.airflow": {{"operator_args": ARGUMENTS["{name}"]}}}})
     def {name}() -> None:
         nothing()
 """
@@ -45,30 +46,30 @@ PREPARE = "import time; [print('line', each, flush=True) for each in range(9)]; 
 @pytest.fixture(scope="module")
 def logs(
     tmp_path_factory: pytest.TempPathFactory, docker_engine: DockerEngine, kubernetes: KubernetesNode
-) -> Mapping[str, str]:
+) -> Iterator[Mapping[str, str]]:
     folder = tmp_path_factory.mktemp("arguments")
-    home = new_home(folder / "airflow").with_environment({"THE_SECRET": "s3cret-value"})
-    image = kubernetes_step_image(docker_engine, kubernetes)
-    steps = KubernetesProject.new(folder / "project", home, kubernetes, image)
+    home = AirflowHome.ready(folder / "airflow").with_environment({"THE_SECRET": "s3cret-value"})
     broken = folder / "pod.yaml"
     broken.write_text("spec:\n  containers: [\n", encoding="utf-8")
     prepare = {"name": "prepare", "image": kubernetes.base_image, "command": ["python3", "-c", PREPARE]}
-    each: dict[str, dict[str, Any]] = {
-        "prepared_badly": {"init_containers": [prepare]},
-        "no_account": {"service_account_name": "absent"},
-        "no_connection": {"kubernetes_conn_id": "nope", "config_file": None},
-        "no_template": {"pod_template_file": str(broken)},
-        "with_rights": {"config_file": str(_account_of_the_docs(steps, folder / "account.yaml"))},
-    }
-    steps.project.write("pipelines.py", PIPELINES + "".join(PIPELINE.format(name=name) for name in NAMES))
-    steps.deploy(*(f"pipelines.py:{name}" for name in NAMES), each=each)
-    done = home.run_dags([DagRunRequest(name) for name in NAMES], timeout=300)
-    parts = done[0].log.split("=== ")[1:]
-    found = {part.split(" ", 1)[0]: part for part in parts}
-    return {name: f"{run.state}\n{found[name]}" for name, run in zip(NAMES, done, strict=True)}
+    with EngineProject.new(folder / "project", home, docker_engine, kubernetes) as steps:
+        each: dict[str, dict[str, Any]] = {
+            "prepared_badly": {"init_containers": [prepare]},
+            "no_account": {"service_account_name": "absent"},
+            "no_connection": {"kubernetes_conn_id": "nope", "config_file": None},
+            "no_template": {"pod_template_file": str(broken)},
+            "with_rights": {"config_file": str(_account_of_the_docs(steps, folder / "account.yaml"))},
+        }
+        steps.project.write("arguments.py", f"ARGUMENTS = {each!r}\n")
+        steps.project.write("pipelines.py", PIPELINES + "".join(PIPELINE.format(name=name) for name in NAMES))
+        steps.configure({"operator": "kubernetes"})
+        steps.deploy(*(f"pipelines.py:{name}" for name in NAMES))
+        runs = run_in_parallel(home, [[DagRunRequest(name) for name in NAMES]])
+        told = logs_by_dag(runs)
+        yield {each.dag_id: f"{each.state}\n{told[each.dag_id]}" for each in runs}
 
 
-def _account_of_the_docs(steps: KubernetesProject, file: Path) -> Path:
+def _account_of_the_docs(steps: EngineProject, file: Path) -> Path:
     """Return a configuration for an account that may do what the documentation says it must."""
     block = re.search(r'```yaml title="worker.yaml"\n(.*?)```', DOCS.read_text(encoding="utf-8"), re.DOTALL)
     assert block

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from airflow_provider_pipes.testing.airflow_results import DagRunRequest, DagRunResult
-from airflow_provider_pipes.testing.dag_files import new_home
+from airflow_provider_pipes.testing.waiting import wait_until
+from tests.airflow.harness import AirflowHome
 from tests.engines.api_proxy import ApiProxy, api_proxy
+from tests.engines.deployments import EngineProject
 from tests.engines.docker_engine import DockerEngine
 from tests.engines.kubernetes_node import KubernetesNode
-from tests.engines.step_image import KubernetesProject, kubernetes_step_image
 
 pytestmark = pytest.mark.airflow
 
@@ -47,66 +49,92 @@ STEPS = f"""
 """
 
 
-@pytest.fixture(scope="module")
-def image(docker_engine: DockerEngine, kubernetes: KubernetesNode) -> str:
-    return kubernetes_step_image(docker_engine, kubernetes)
+@dataclass(frozen=True)
+class Outage:
+    """A run during which something happened to the API server.
+
+    Attributes:
+        seconds: From the begin of that to the end of the run.
+    """
+
+    made: EngineProject
+    result: DagRunResult
+    seconds: float
 
 
-def run(
-    folder: Path,
-    node: KubernetesNode,
-    image: str,
-    break_off: Callable[[ApiProxy], None],
-    lines: int = LINES,
-    **arguments: Any,
-) -> tuple[KubernetesProject, DagRunResult]:
-    """Run the pipeline by way of a proxy that something happens to once the step is at work."""
-    home = new_home(folder / "airflow")
-    steps = KubernetesProject.new(folder / "project", home, node, image)
-    steps.project.write("steps.py", STEPS)
-    with api_proxy(node.kubeconfig, folder) as proxy, ThreadPoolExecutor(1) as pool:
-        steps.deploy("steps.py:counting", config_file=str(proxy.kubeconfig), **arguments)
-        running = pool.submit(home.run_dags, [DagRunRequest("counting", {"lines": lines})], timeout=200)
-        steps.wait_for_note("counts", 120)
-        time.sleep(2)
-        break_off(proxy)
-        (result,) = running.result()
-    return steps, result
-
-
-@pytest.mark.parametrize("how", ["refuse", "fall_silent"])
-def test_an_api_server_that_is_away_for_a_while_costs_neither_the_step_nor_a_line_of_its_log(
-    tmp_path: Path, kubernetes: KubernetesNode, image: str, how: str
-) -> None:
+def _away(how: str) -> Callable[[ApiProxy], None]:
     def away(proxy: ApiProxy) -> None:
         getattr(proxy, how)()
         time.sleep(AWAY_SECONDS)
         proxy.return_()
 
-    steps, result = run(tmp_path, kubernetes, image, away)
+    return away
 
+
+@pytest.fixture(scope="module")
+def outages(
+    tmp_path_factory: pytest.TempPathFactory, docker_engine: DockerEngine, kubernetes: KubernetesNode
+) -> Iterator[dict[str, Outage]]:
+    """All of them at once: each takes its time, and little else."""
+    folder = tmp_path_factory.mktemp("away")
+    with ExitStack() as stack, ThreadPoolExecutor(3) as pool:
+
+        def begun(
+            name: str, what: Callable[[ApiProxy], None], lines: int = LINES, **arguments: Any
+        ) -> Future[Outage]:
+            home = AirflowHome.ready(folder / name / "airflow")
+            new = EngineProject.new(folder / name / "project", home, docker_engine, kubernetes)
+            made = stack.enter_context(new)
+            proxy = stack.enter_context(api_proxy(kubernetes.kubeconfig, folder / name))
+            made.project.write("steps.py", STEPS)
+            own = {"config_file": str(proxy.kubeconfig), **arguments}
+            made.configure({"operator": "kubernetes"}, kubernetes=own)
+            made.deploy("steps.py:counting")
+            return pool.submit(_outage, made, proxy, what, lines)
+
+        futures = {
+            "refuse": begun("refuse", _away("refuse")),
+            "fall_silent": begun("fall_silent", _away("fall_silent")),
+            "for_good": begun("for_good", ApiProxy.refuse, 10_000, unreachable_timeout=3),
+        }
+        yield {name: each.result() for name, each in futures.items()}
+
+
+def _outage(made: EngineProject, proxy: ApiProxy, what: Callable[[ApiProxy], None], lines: int) -> Outage:
+    """Run the pipeline by way of a proxy that something happens to once the step is at work."""
+    with ThreadPoolExecutor(1) as pool:
+        request = DagRunRequest("counting", {"lines": lines})
+        running = pool.submit(made.project.home.run_dags, [request], timeout=400)
+        made.wait_for_note("counts", 240)
+        time.sleep(2)
+        began = time.monotonic()
+        what(proxy)
+        (result,) = running.result()
+        return Outage(made, result, time.monotonic() - began)
+
+
+@pytest.mark.parametrize("how", ["refuse", "fall_silent"])
+def test_an_api_server_that_is_away_for_a_while_costs_neither_the_step_nor_a_line_of_its_log(
+    outages: dict[str, Outage], how: str
+) -> None:
+    made, result = outages[how].made, outages[how].result
     assert result.state == "success", result.log
     found = re.findall(r"line (\d{3}) of the log", result.log)
     assert found == [f"{number:03d}" for number in range(LINES)]
-    assert len(steps.project.noted("counts")) == 1
-    assert len(steps.created()) == 1
+    assert len(made.project.noted("counts")) == 1
+    assert len(made.created()) == 1
     if how == "refuse":
         assert "broke off" in result.log
-    steps.wait_until_nothing_is_left(30)
+    made.wait_until_nothing_is_left()
 
 
 def test_an_api_server_that_stays_away_fails_the_task_after_the_time_that_the_user_chose(
-    tmp_path: Path, kubernetes: KubernetesNode, image: str
+    outages: dict[str, Outage],
 ) -> None:
-    began = []
-
-    def for_good(proxy: ApiProxy) -> None:
-        began.append(time.monotonic())
-        proxy.refuse()
-
-    steps, result = run(tmp_path, kubernetes, image, for_good, lines=10_000, unreachable_timeout=3)
-
-    assert time.monotonic() - began[0] < 120
+    made, result = outages["for_good"].made, outages["for_good"].result
+    # Without that choice it takes 600 s.
+    assert outages["for_good"].seconds < 300
     assert result.state == "failed", result.log
     assert "the Kubernetes API does not answer" in result.log
-    steps.wait_for_running_pod(1)  # It knows nothing of all that.
+    # It knows nothing of all that.
+    wait_until(lambda: [each.status.phase for each in made.pods()] == ["Running"], "the pod at work", 5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ from kubernetes.client import CoreV1Api
 
 from airflow_provider_pipes.operators.container_job import STEP_RUN_LABEL, TOKEN_LABEL
 from airflow_provider_pipes.testing.airflow_results import DagRunResult
-from airflow_provider_pipes.testing.dag_files import new_home
 from airflow_provider_pipes.testing.waiting import wait_until
-from tests.airflow.harness import DagRunRequest
+from tests.airflow.harness import AirflowHome, DagRunRequest
+from tests.engines.deployments import EngineProject
 from tests.engines.docker_engine import DockerEngine
 from tests.engines.kubernetes_node import KubernetesNode
-from tests.engines.step_image import KubernetesProject, kubernetes_step_image
+from tests.engines.parallel_runs import logs_by_dag, run_in_parallel
 
 pytestmark = pytest.mark.airflow
 
@@ -30,10 +30,19 @@ PIPELINES = """
     import sys
     from pathlib import Path
 
+    from arguments import ARGUMENTS
     from notes import note
 
     from airflow_provider_pipes import DockerSettings, FailWithoutRetry, ResourceSettings, SkipStep
     from airflow_provider_pipes import pipeline, step
+
+
+    def pods(name):
+        return {"orchestrator.airflow": {"operator_args": ARGUMENTS[name]}}
+
+
+    def image(name):
+        return DockerSettings(skip_build=True, image=name)
 
 
     @step
@@ -75,7 +84,7 @@ PIPELINES = """
         note("secretive", text, found)
 
 
-    @pipeline
+    @pipeline(settings=pods("secrets"))
     def secrets(text: str = "$(SECRET)") -> None:
         secretive(text=text)
 
@@ -95,7 +104,7 @@ PIPELINES = """
         note("never")
 
 
-    @pipeline
+    @pipeline(settings=pods("resourceful"), docker=DockerSettings(environment={"CHOSEN": "by the user"}))
     def resourceful() -> None:
         big()
 
@@ -106,7 +115,7 @@ PIPELINES = """
         note("computes", os.environ["PIPES_GPU_COUNT"], shared.f_blocks * shared.f_frsize)
 
 
-    @pipeline
+    @pipeline(settings=pods("gpus"))
     def gpus() -> None:
         computes()
 
@@ -196,7 +205,7 @@ PIPELINES = """
         note("nothing")
 
 
-    @pipeline
+    @pipeline(docker=image("127.0.0.1:9/nothing/here:1"))
     def no_image() -> None:
         nothing()
 
@@ -206,12 +215,12 @@ PIPELINES = """
         note("never")
 
 
-    @pipeline
+    @pipeline(settings=pods("no_node"))
     def no_node() -> None:
         waits()
 
 
-    @pipeline
+    @pipeline(settings=pods("no_key"))
     def no_key() -> None:
         nothing()
 
@@ -221,45 +230,37 @@ PIPELINES = """
         nothing()
 
 
-    @pipeline
+    @pipeline(settings=pods("no_rights"))
     def no_rights() -> None:
         nothing()
 
 
-    @pipeline
+    @pipeline(settings=pods("no_api"))
     def no_api() -> None:
         nothing()
 
 
-    @pipeline
+    @pipeline(docker=image("pipes.local/pause:3.2"))
     def no_program() -> None:
         nothing()
 
 
-    @pipeline
+    @pipeline(settings=pods("templated"))
     def templated() -> None:
         nothing()
 
 
-    @pipeline
+    @pipeline(settings=pods("beside_another"))
     def beside_another() -> None:
         nothing()
 """
-NAMES = [
-    *("sums", "sums_again", "secrets", "resourceful", "hungry", "leaving", "dying", "raising", "skipping"),
-    *(
-        "refusing",
-        "printing",
-        "no_image",
-        "no_node",
-        "no_key",
-        "no_store",
-        "no_rights",
-        "no_api",
-        "no_program",
-    ),
-    *("templated", "gpus", "gpus_missing", "beside_another"),
-]
+# Those of a group run one after another, the groups beside each other; they take about as long.
+GROUPS = (
+    ("sums", "sums_again", "secrets", "resourceful", "hungry", "leaving", "dying", "raising", "skipping",
+     "refusing", "no_image", "no_program", "gpus", "gpus_missing"),
+    ("printing", "no_node", "no_key", "no_store", "no_rights", "no_api", "templated", "beside_another"),
+)  # fmt: skip
+NAMES = [name for group in GROUPS for name in group]
 SECRET = "s3cret-value-of-the-worker"
 PASSWORD = "passw0rd-of-the-connection"
 GPUS = 2
@@ -275,7 +276,7 @@ class Results:
         logs: The same.
     """
 
-    steps: KubernetesProject
+    steps: EngineProject
     runs: Mapping[str, DagRunResult]
     logs: Mapping[str, str]
 
@@ -291,30 +292,37 @@ class Results:
         return self.logs[name]
 
 
-@pytest.fixture(scope="session")
-def step_image(docker_engine: DockerEngine, kubernetes: KubernetesNode) -> str:
-    return kubernetes_step_image(docker_engine, kubernetes)
-
-
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, kubernetes: KubernetesNode, step_image: str) -> Results:
+def done(
+    tmp_path_factory: pytest.TempPathFactory, docker_engine: DockerEngine, kubernetes: KubernetesNode
+) -> Iterator[Results]:
     folder = tmp_path_factory.mktemp("operator")
-    home = new_home(folder / "airflow").with_environment(
-        {"THE_SECRET": SECRET, "AIRFLOW_CONN_VAULT": json.dumps({"conn_type": "http", "password": PASSWORD})}
+    vault = json.dumps({"conn_type": "http", "password": PASSWORD})
+    home = AirflowHome.ready(folder / "airflow").with_environment(
+        {"THE_SECRET": SECRET, "AIRFLOW_CONN_VAULT": vault}
     )
-    steps = KubernetesProject.new(folder / "project", home, kubernetes, step_image)
-    core = kubernetes.client()
-    core.create_namespaced_secret(
-        steps.namespace, {"metadata": {"name": "theirs"}, "stringData": {"key": "from the cluster"}}
-    )
-    steps.project.write("pipelines.py", PIPELINES)
-    steps.deploy(*(f"pipelines.py:{name}" for name in NAMES), each=_arguments(steps, core, folder))
-    done = home.run_dags([DagRunRequest(name) for name in NAMES], timeout=580)
-    logs = _by_dag(done[0].log)
-    return Results(steps, dict(zip(NAMES, done, strict=True)), logs)
+    with EngineProject.new(folder / "project", home, docker_engine, kubernetes) as steps:
+        core = kubernetes.client()
+        core.create_namespaced_secret(
+            steps.namespace, {"metadata": {"name": "theirs"}, "stringData": {"key": "from the cluster"}}
+        )
+        steps.project.write("arguments.py", f"ARGUMENTS = {_arguments(steps, core, folder)!r}\n")
+        steps.project.write("pipelines.py", PIPELINES)
+        steps.configure({"operator": "kubernetes", "gpu_type_label": "pipes.test/gpu"})
+        steps.deploy(*(f"pipelines.py:{name}" for name in NAMES))
+        _take_the_volume_of_the_store(home.dags_folder / "no_store.py")
+        groups = [[DagRunRequest(name) for name in group] for group in GROUPS]
+        runs = run_in_parallel(home, groups)
+        yield Results(steps, {each.dag_id: each for each in runs}, logs_by_dag(runs))
 
 
-def _arguments(steps: KubernetesProject, core: CoreV1Api, folder: Path) -> dict[str, dict[str, Any]]:
+def _take_the_volume_of_the_store(dag: Path) -> None:
+    """Do what somebody might who edits a DAG file; `pipes deploy` refuses to write such a one."""
+    with dag.open("a", encoding="utf-8") as file:
+        file.write("\nnothing.store_volume = None\n")
+
+
+def _arguments(steps: EngineProject, core: CoreV1Api, folder: Path) -> dict[str, dict[str, Any]]:
     keep = {"on_finish_action": "keep_pod"}
     unreachable = yaml.safe_load(steps.node.kubeconfig.read_text())
     unreachable["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
@@ -330,23 +338,20 @@ def _arguments(steps: KubernetesProject, core: CoreV1Api, folder: Path) -> dict[
     }
     return {
         "secrets": keep,
-        "resourceful": {**keep, "gpu_type_label": "pipes.test/gpu", **_user_chosen()},
-        "gpus": _with_gpus(steps),
+        "resourceful": {**keep, **_user_chosen()},
+        "gpus": _with_gpus(steps.notes_file),
         "beside_another": {"full_pod_spec": {"spec": {"containers": [{"name": "base"}, _sidecar(steps)]}}},
-        "no_image": {"image": "127.0.0.1:9/nothing/here:1"},
         "no_node": {"schedule_timeout_seconds": 4},
         "no_key": {"env_from": [{"secretRef": {"name": "absent"}}], "startup_timeout_seconds": 60},
-        "no_store": {"store_volume": None},
         "no_rights": {"config_file": str(_account_without_rights(steps, core, folder))},
         "no_api": {"config_file": str(_written(folder / "unreachable.yaml", unreachable))},
-        "no_program": {"image": "pipes.local/pause:3.2"},
         "templated": {**keep, "pod_template_file": str(_written(folder / "template.yaml", template))},
     }
 
 
-def _with_gpus(steps: KubernetesProject) -> dict[str, Any]:
+def _with_gpus(notes_file: Path) -> dict[str, Any]:
     """Return two character devices, as a node with GPUs gives them."""
-    notes = str(steps.notes_file)
+    notes = str(notes_file)
     devices = [f"/dev/nvidia{number}" for number in range(GPUS)]
     return {
         "volumes": [
@@ -360,9 +365,9 @@ def _with_gpus(steps: KubernetesProject) -> dict[str, Any]:
     }
 
 
-def _sidecar(steps: KubernetesProject) -> dict[str, Any]:
+def _sidecar(steps: EngineProject) -> dict[str, Any]:
     """Return a container that ends by nothing but the pod's end."""
-    command = ["python3", "-c", "import time; time.sleep(600)"]
+    command = ["python3", "-c", "import signal, time; signal.signal(15, lambda *_: exit()); time.sleep(600)"]
     return {"name": "sidecar", "image": steps.node.base_image, "command": command}
 
 
@@ -373,12 +378,11 @@ def _user_chosen() -> dict[str, Any]:
         "security_context": {"fsGroup": 1234},
         "annotations": {"team": "ml"},
         "image_pull_secrets": ["first", {"name": "second"}],
-        "env_vars": {"CHOSEN": "by the user"},
         "schedule_timeout_seconds": 3,
     }
 
 
-def _account_without_rights(steps: KubernetesProject, core: CoreV1Api, folder: Path) -> Path:
+def _account_without_rights(steps: EngineProject, core: CoreV1Api, folder: Path) -> Path:
     def token() -> str:
         for secret in core.list_namespaced_secret(steps.namespace).items:
             if secret.type == "kubernetes.io/service-account-token" and secret.data:
@@ -393,11 +397,6 @@ def _account_without_rights(steps: KubernetesProject, core: CoreV1Api, folder: P
 def _written(file: Path, content: Any) -> Path:
     file.write_text(yaml.safe_dump(content))
     return file
-
-
-def _by_dag(log: str) -> dict[str, str]:
-    parts = log.split("\n=== ")
-    return {part.split(" ", 1)[0]: part for part in parts[1:]} | {NAMES[0]: log.split("=== ")[1]}
 
 
 def test_steps_run_in_pods_and_their_artifacts_pass_between_them(done: Results) -> None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import pickle
-import re
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import pytest
 
-from airflow_provider_pipes.testing.dag_files import new_home
 from tests.airflow.harness import AirflowHome, DagRunRequest, DagRunResult
-from tests.airflow.projects import Project
+from tests.engines.deployments import EngineProject
 from tests.engines.docker_engine import DockerEngine
 from tests.engines.kubernetes_node import KubernetesNode
+from tests.engines.parallel_runs import run_in_parallel
 from tests.examples.documents import ROOT
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]
@@ -25,66 +23,39 @@ NO_CACHE = {"pipes_cache": False}
 MODES = ("python", "docker", "kubernetes", "mixed")
 # Of the mixed pipeline; what is not named runs on the worker.
 MIXED = {"split": "docker", "train_smooth": "kubernetes", "evaluate_sharp": "docker", "choose": "kubernetes"}
-PIPES_TOML = """
-[orchestrators.airflow]
-flavor = "airflow"
-dag_id = "{{pipeline}}_{mode}"
-operator = "{operator}"
-
-[orchestrators.airflow.operators.docker.args]
-docker_url = "{docker_url}"
-network_mode = "none"
-labels = {{ "pipes.test" = "{label}" }}
-
-[orchestrators.airflow.operators.kubernetes.args]
-namespace = "{namespace}"
-config_file = "{kubeconfig}"
-image_pull_policy = "Never"
-
-[orchestrators.airflow.store_volume.hostPath]
-path = "{store}"
-
-[settings.docker]
-parent_image = "{parent}"
-requirements = [{requirements}]
-"""
+PACKAGES = ("numpy", "scikit-learn", "matplotlib")
+# Those of a group run one after another, the groups beside each other.
+GROUPS = (("python", "docker"), ("kubernetes", "mixed"))
 
 
 @dataclass(frozen=True)
 class Modes:
-    """The digits example, deployed once for each mode.
+    """The digits example, deployed once for each mode."""
 
-    Attributes:
-        label: Of all its containers.
-        namespace: Of all its pods.
-    """
+    made: EngineProject
 
-    project: Project
-    home: AirflowHome
-    docker: DockerEngine
-    node: KubernetesNode
-    label: str
-    namespace: str
-
-    def run(self, modes: Sequence[str], conf: dict[str, Any] | None = None) -> dict[str, DagRunResult]:
-        results = self.home.run_dags([DagRunRequest(f"digits_{mode}", conf) for mode in modes], timeout=600)
+    def run(self, conf: dict[str, Any] | None = None) -> dict[str, DagRunResult]:
+        groups = [[DagRunRequest(f"digits_{mode}", conf) for mode in group] for group in GROUPS]
+        results = run_in_parallel(self.made.project.home, groups)
         for each in results:
             assert each.state == "success", each.log[-6000:]
         return {each.dag_id.removeprefix("digits_"): each for each in results}
 
-    def started(self, since: str) -> tuple[int, int]:
-        """Return how many containers, and how many pods since ever, the engines have started."""
-        containers = self.docker.events(since, label=f"pipes.test={self.label}")
-        return len(containers), len(self.node.pod_starts(self.namespace))
+    def started(self) -> tuple[int, int]:
+        """Return how many containers and how many pods the engines have started since ever."""
+        return len(self.made.events("start")), len(self.made.node.pod_starts(self.made.namespace))
 
     def hashes(self, run: DagRunResult) -> dict[tuple[str, str], str]:
         """Return the hash of each output of a run."""
-        manifests = self.project.documents(f"runs/digits/{run.run_id}/**/manifest.json")
         return {
             (each["step"], name): output["sha256"]
-            for each in manifests
+            for each in self.manifests(run)
             for name, output in each["outputs"].items()
         }
+
+    def manifests(self, run: DagRunResult) -> list[dict[str, Any]]:
+        """Return what was kept of each step of a run."""
+        return self.made.project.documents(f"runs/digits/{run.run_id}/**/manifest.json")
 
 
 @pytest.fixture(scope="module")
@@ -92,48 +63,25 @@ def modes(
     tmp_path_factory: pytest.TempPathFactory, docker_engine: DockerEngine, kubernetes: KubernetesNode
 ) -> Iterator[Modes]:
     folder = tmp_path_factory.mktemp("modes")
-    home = new_home(folder / "airflow")
-    label, namespace = uuid.uuid4().hex, kubernetes.namespace("modes")
-    made = Modes(Project(folder / "project", home), home, docker_engine, kubernetes, label, namespace)
-    try:
+    home = AirflowHome.ready(folder / "airflow")
+    with EngineProject.new(folder / "project", home, docker_engine, kubernetes) as made:
         for mode in MODES:
             _deploy(made, mode)
-        yield made
-    finally:
-        docker_engine.remove(f"pipes.test={label}")
+        yield Modes(made)
 
 
-def _deploy(modes: Modes, mode: str) -> None:
+def _deploy(made: EngineProject, mode: str) -> None:
     """Deploy the example for a mode: nothing of the pipeline is another, only pipes.toml is."""
-    project = modes.project
     text = (ROOT / "docs/examples/digits.py").read_text(encoding="utf-8")
-    if mode == "mixed":
-        text = _mixed(text)
-    project.write("digits.py", text)
-    packages = ("numpy", "scikit-learn", "matplotlib")
-    project.write(
-        "pipes.toml",
-        PIPES_TOML.format(
-            mode=mode,
-            operator="python" if mode == "mixed" else mode,
-            docker_url=modes.docker.url,
-            label=modes.label,
-            namespace=modes.namespace,
-            kubeconfig=modes.node.kubeconfig,
-            store=project.store,
-            parent=modes.docker.base_image,
-            requirements=", ".join(f'"{name}=={version(name)}"' for name in packages),
-        ),
+    made.project.write("digits.py", _mixed(text) if mode == "mixed" else text)
+    requirements = [f"{name}=={version(name)}" for name in PACKAGES]
+    made.configure(
+        {"dag_id": f"{{pipeline}}_{mode}", "operator": "python" if mode == "mixed" else mode},
+        {"network_mode": "none"},
+        {"image_pull_policy": "Never"},
+        settings={"docker": {"parent_image": made.docker.base_image, "requirements": requirements}},
     )
-    project.store.mkdir(parents=True, exist_ok=True)
-    project.deploy("digits.py", DOCKER_HOST=modes.docker.url, **modes.docker.index)
-    if mode in ("kubernetes", "mixed"):
-        for image in set(re.findall(r'^\w*IMAGE\w* = "(.+)"$', _dag(modes, mode), re.MULTILINE)):
-            modes.node.load(image)
-
-
-def _dag(modes: Modes, mode: str) -> str:
-    return (modes.home.dags_folder / f"digits_{mode}.py").read_text()
+    made.deploy("digits.py")
 
 
 def _mixed(text: str) -> str:
@@ -152,7 +100,7 @@ def _mixed(text: str) -> str:
 @pytest.fixture(scope="module")
 def first(modes: Modes) -> dict[str, DagRunResult]:
     """A run of each mode that takes nothing from the cache."""
-    return modes.run(MODES, NO_CACHE)
+    return modes.run(NO_CACHE)
 
 
 def test_every_mode_gives_the_same_accuracy_and_the_same_artifacts(
@@ -174,11 +122,7 @@ def test_every_mode_gives_the_same_accuracy_and_the_same_artifacts(
 
 def test_the_steps_ran_where_they_should(modes: Modes, first: dict[str, DagRunResult]) -> None:
     hosts = {
-        mode: {
-            each["step"]: each["host"]
-            for each in modes.project.documents(f"runs/digits/{run.run_id}/**/manifest.json")
-        }
-        for mode, run in first.items()
+        mode: {each["step"]: each["host"] for each in modes.manifests(run)} for mode, run in first.items()
     }
     here = hosts["python"]["load"]
     assert set(hosts["python"].values()) == {here}
@@ -192,30 +136,28 @@ def test_the_steps_ran_where_they_should(modes: Modes, first: dict[str, DagRunRe
 def test_a_second_run_is_all_from_the_cache_and_starts_nothing(
     modes: Modes, first: dict[str, DagRunResult]
 ) -> None:
-    since = modes.docker.moment()
-    _, pods = modes.started(since)
+    containers, pods = modes.started()
+    assert containers >= 8 + sum(operator == "docker" for operator in MIXED.values())
     assert pods >= 8 + sum(operator == "kubernetes" for operator in MIXED.values())
 
-    runs = modes.run(MODES)
+    runs = modes.run()
 
-    assert modes.started(since) == (0, pods)
+    assert modes.started() == (containers, pods)
     for mode, run in runs.items():
-        manifests = modes.project.documents(f"runs/digits/{run.run_id}/**/manifest.json")
+        manifests = modes.manifests(run)
         assert len(manifests) == 8
         assert all(each["cached_from"] for each in manifests), mode
 
 
 def test_one_image_serves_all_steps_of_both_engines(modes: Modes) -> None:
-    images = {
-        mode: set(re.findall(r'^\w*IMAGE\w* = "(.+)"$', _dag(modes, mode), re.MULTILINE)) for mode in MODES
-    }
+    images = {mode: modes.made.images(f"digits_{mode}") for mode in MODES}
     assert images["python"] == set()
     assert len(images["docker"]) == 1
     assert images["docker"] == images["kubernetes"] == images["mixed"]
 
 
 def test_the_mixed_file_imports_what_its_own_tasks_need(modes: Modes) -> None:
-    mixed, docker = _dag(modes, "mixed"), _dag(modes, "docker")
+    mixed, docker = modes.made.dag("digits_mixed"), modes.made.dag("digits_docker")
     for operator in ("StepPythonOperator", "StepDockerOperator", "StepKubernetesPodOperator"):
         assert operator in mixed
     assert "kubernetes" not in docker.replace("store_volume", "")

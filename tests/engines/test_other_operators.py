@@ -8,38 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_pipes.testing.dag_files import new_home
-from tests.airflow.projects import Project
+from tests.airflow.harness import AirflowHome
+from tests.engines.deployments import EngineProject
 from tests.engines.docker_engine import DockerEngine
-from tests.engines.docker_steps import step_image
+from tests.engines.kubernetes_node import KubernetesNode
 
 pytestmark = [pytest.mark.airflow]
 
-TOML = """
-    [orchestrators.airflow]
-    operator = "engine"
-
-    [orchestrators.airflow.operators.engine]
-    path = "airflow.providers.docker.operators.docker.DockerOperator"
-    private_environment = "private_environment"
-
-    [orchestrators.airflow.operators.engine.args]
-    docker_url = "{url}"
-    network_mode = "none"
-    mount_tmp_dir = false
-    auto_remove = "force"
-    user = "{user}"
-    labels = {{"{label}" = "yes"}}
-    mounts = [{{Target = "{folder}", Source = "{folder}", Type = "bind"}}]
-"""
 STEPS = """
     import os
 
     from airflow_provider_pipes import DockerSettings, pipeline, step
 
     IMAGE = DockerSettings(
-        skip_build=True,
-        image="pipes.test/docker-steps:latest",
         environment={"WORD": "plain"},
         secrets={"HIDDEN": "environment:PIPES_TEST_HIDDEN"},
     )
@@ -62,23 +43,34 @@ STEPS = """
 """
 
 
-def test_a_step_runs_by_a_class_that_only_its_path_names(docker_engine: DockerEngine, tmp_path: Path) -> None:
+def test_a_step_runs_by_a_class_that_only_its_path_names(
+    docker_engine: DockerEngine, kubernetes: KubernetesNode, tmp_path: Path
+) -> None:
     label = f"pipes.test.other.{uuid.uuid4().hex}"
-    home = new_home(tmp_path / "airflow").with_environment({"PIPES_TEST_HIDDEN": "drowssap"})
-    project = Project(tmp_path / "project", home)
-    user = f"{os.getuid()}:{os.getgid()}"
-    project.write(
-        "pipes.toml", TOML.format(url=docker_engine.url, user=user, label=label, folder=str(tmp_path))
-    )
-    step_image(docker_engine)
-    project.write("steps.py", STEPS)
+    home = AirflowHome.ready(tmp_path / "airflow").with_environment({"PIPES_TEST_HIDDEN": "drowssap"})
+    engine = {
+        "path": "airflow.providers.docker.operators.docker.DockerOperator",
+        "private_environment": "private_environment",
+        "args": {
+            "docker_url": docker_engine.url,
+            "network_mode": "none",
+            "mount_tmp_dir": False,
+            "auto_remove": "force",
+            "user": f"{os.getuid()}:{os.getgid()}",
+            "labels": {label: "yes"},
+            "mounts": [{"Target": str(tmp_path), "Source": str(tmp_path), "Type": "bind"}],
+        },
+    }
     before = docker_engine.moment()
-    try:
-        project.deploy("steps.py:elsewhere")
-        (run,) = home.run_dags(["elsewhere"])
-        found = run.check().output("outside")
-    finally:
-        docker_engine.remove(label)
+    with EngineProject.new(tmp_path / "project", home, docker_engine, kubernetes) as made:
+        made.project.write("steps.py", STEPS)
+        made.configure({"operator": "engine", "operators": {"engine": engine}})
+        try:
+            made.deploy("steps.py:elsewhere")
+            (run,) = home.run_dags(["elsewhere"])
+            found = run.check().output("outside")
+        finally:
+            docker_engine.remove(label)
     assert (found["word"], found["hidden"]) == ("plain", "password")
     assert found["host"] != found["worker"]
     assert len(docker_engine.events(before, "start", label)) == 1

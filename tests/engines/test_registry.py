@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_pipes.testing.dag_files import new_home
 from tests.airflow.harness import AirflowHome, DagRunResult
 from tests.engines.deployments import EngineProject
 from tests.engines.docker_engine import DockerEngine
@@ -123,7 +122,9 @@ def registered(
         (folder / name).mkdir()
         (folder / name / "config.json").write_text(text)
     right, wrong = _connection(docker_registry, docker_registry.password), _connection(docker_registry, WRONG)
-    home = new_home(folder / "airflow", {"AIRFLOW_CONN_IMAGES": right, "AIRFLOW_CONN_WRONG": wrong})
+    home = AirflowHome.ready(folder / "airflow").with_environment(
+        {"AIRFLOW_CONN_IMAGES": right, "AIRFLOW_CONN_WRONG": wrong}
+    )
     repository = f"{docker_registry.address}/registry-{uuid.uuid4().hex[:8]}"
     with EngineProject.new(folder / "project", home, docker_engine, kubernetes) as made:
         secret = kubernetes.pull_secret(made.namespace, docker_registry)
@@ -132,7 +133,6 @@ def registered(
             "steps.py", STEPS.replace("RIGHT", secret).replace("WRONG", bad).replace("LABEL", made.label)
         )
         made.configure(
-            {"store_volume": {"hostPath": {"path": str(made.project.store)}}},
             active_stack="team",
             stacks={
                 "team": {"orchestrator": "airflow", "artifact_store": "local", "container_registry": "team"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,19 +11,14 @@ import pytest
 
 from tests.airflow.harness import DagRunResult
 from tests.airflow.running import RunningAirflow
-from tests.engines.buckets import KEY, STACK, Bucket, bucket
-from tests.engines.deployments import EngineProject, airflow_on_postgres
+from tests.engines.buckets import KEY, STACK, Bucket
+from tests.engines.deployments import EngineProject
 from tests.engines.docker_engine import DockerEngine
 from tests.engines.kubernetes_node import KubernetesNode
-from tests.postgres import PostgresServer
-from tests.wheels import WheelFolder
+from tests.engines.shared_airflow import LINES, PASSWORD, TOKEN, SharedAirflow
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.s3, pytest.mark.timeout(900)]
 
-PASSWORD = "vault-s3cr3t-0815"
-TOKEN = "worker-s3cr3t-0816"
-# As a private key: printed, it is several lines of the log.
-LINES = ("first-s3cr3t-0817", "second-s3cr3t-0818")
 VALUES = (PASSWORD, TOKEN, *LINES, KEY)
 MODES = ("docker", "kubernetes", "deferred", "python")
 STEPS = """
@@ -88,16 +82,16 @@ STEPS = """
 class Secretive:
     """A running Airflow with the project, whose containers and pods stay."""
 
-    airflow: RunningAirflow
-    database: PostgresServer
+    shared: SharedAirflow
     made: EngineProject
-    bucket: Bucket
 
-    def dump(self) -> str:
-        """Return all of Airflow's database."""
-        url = self.database.url("airflow", "postgresql")
-        command = [str(self.database.programs / "pg_dump"), "--inserts", url]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    @property
+    def airflow(self) -> RunningAirflow:
+        return self.shared.running
+
+    @property
+    def bucket(self) -> Bucket:
+        return self.shared.bucket
 
     def shown(self, run: DagRunResult) -> dict[str, str]:
         """Return the log of each task, as Airflow shows it."""
@@ -106,38 +100,24 @@ class Secretive:
 
 @pytest.fixture(scope="module")
 def secretive(
-    tmp_path_factory: pytest.TempPathFactory, docker_engine: DockerEngine, kubernetes: KubernetesNode
+    tmp_path_factory: pytest.TempPathFactory,
+    docker_engine: DockerEngine,
+    kubernetes: KubernetesNode,
+    airflow: SharedAirflow,
 ) -> Iterator[Secretive]:
     folder = tmp_path_factory.mktemp("secrets")
-    wheels = WheelFolder(folder / "wheels")
-    wheels.add_installed(
-        "pydantic", "pydantic-core", "annotated-types", "typing-extensions", "typing-inspection"
-    )
-    wheels.add_installed("cloudpickle", "fsspec", "obstore")
-    wheels.add("pipes_greeting", "1.0", "")
-    vault = {"conn_type": "http", "password": PASSWORD, "extra": {"pem": "\n".join(LINES)}}
-    with bucket(kubernetes.host_address) as opened:
-        variables = {
-            **wheels.variables,
-            "TEST_TOKEN": TOKEN,
-            "AIRFLOW_CONN_VAULT": json.dumps(vault),
-            "AIRFLOW_CONN_TEAM_STORE": opened.connection,
-        }
-        with (
-            airflow_on_postgres(folder / "airflow", **variables) as (airflow, database),
-            EngineProject.new(folder / "project", airflow.home, docker_engine, kubernetes) as made,
-        ):
-            made.project.write("steps.py", STEPS)
-            made.configure(
-                docker={"auto_remove": "never"},
-                kubernetes={"image_pull_policy": "Never", "on_finish_action": "keep_pod"},
-                **STACK,
-            )
-            made.deploy("steps.py:telling", "steps.py:failing", AIRFLOW_CONN_TEAM_STORE=opened.connection)
-            made.load_images("telling")
-            for name in ("telling", "failing"):
-                airflow.api.unpause(name)
-            yield Secretive(airflow, database, made, opened)
+    with EngineProject.new(folder / "project", airflow.home, docker_engine, kubernetes) as made:
+        made.project.write("steps.py", STEPS)
+        made.configure(
+            docker={"auto_remove": "never"},
+            kubernetes={"image_pull_policy": "Never", "on_finish_action": "keep_pod"},
+            **STACK,
+        )
+        connection = airflow.bucket.connection
+        made.deploy("steps.py:telling", "steps.py:failing", AIRFLOW_CONN_TEAM_STORE=connection)
+        for name in ("telling", "failing"):
+            airflow.running.api.unpause(name)
+        yield Secretive(airflow, made)
 
 
 @dataclass(frozen=True)
@@ -157,7 +137,7 @@ def told(secretive: Secretive) -> Told:
     airflow = secretive.airflow
     run_id = airflow.trigger("telling", {"seconds": 8})
     airflow.api.wait_for_task("telling", run_id, "deferred", ["deferred"], 120)
-    waiting = secretive.dump()
+    waiting = secretive.shared.dump()
     assert "JobTrigger" in waiting
     return Told(airflow.wait("telling", run_id, "success", 240), waiting)
 
@@ -195,7 +175,7 @@ def test_nothing_that_is_kept_has_a_secret(secretive: Secretive, told: Told) -> 
         files = [file for file in folder.rglob("*") if file.is_file()]
         assert files, folder
         places |= {str(file): file.read_bytes().decode(errors="replace") for file in files}
-    places |= {"database while a task waits": told.waiting, "database": secretive.dump()}
+    places |= {"database while a task waits": told.waiting, "database": secretive.shared.dump()}
     assert "rendered_task_instance_fields" in places["database"]
     for task in secretive.airflow.api.tasks("telling", told.run.run_id):
         assert task["rendered_fields"]
@@ -241,4 +221,4 @@ def test_a_secret_in_an_error_is_masked_too(secretive: Secretive, told: Told) ->
         f"object {name}": data.decode(errors="replace") for name, data in secretive.bucket.objects().items()
     }
     assert any("/failure-" in name for name in places)
-    assert _with_secret({**logs, **places, "database": secretive.dump()}) == {}
+    assert _with_secret({**logs, **places, "database": secretive.shared.dump()}) == {}

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from airflow_provider_pipes.testing.dag_files import new_home
 from tests.airflow.harness import AirflowHome, DagRunRequest, DagRunResult
 from tests.engines.buckets import KEY, STACK, Bucket, bucket
 from tests.engines.deployments import EngineProject
 from tests.engines.docker_engine import DockerEngine
 from tests.engines.kubernetes_node import KubernetesNode
+from tests.engines.parallel_runs import run_in_parallel
 
 pytestmark = [pytest.mark.airflow, pytest.mark.s3, pytest.mark.timeout(900)]
 
 MODES = ("python", "docker", "kubernetes", "mixed")
+# Those of a group run one after another, the groups beside each other.
+GROUPS = (("python", "docker"), ("kubernetes", "mixed"))
 STEPS = """
     import os
     import socket
@@ -59,19 +61,17 @@ STEPS = """
 
 @dataclass(frozen=True)
 class Stored:
-    """The pipeline, deployed once for each mode, and a run of each that takes nothing from the cache."""
+    """The pipeline, deployed once for each mode, and a run of each that takes nothing from the cache.
+
+    Attributes:
+        unreached: A run in containers that do not reach the bucket.
+    """
 
     made: EngineProject
     home: AirflowHome
     bucket: Bucket
     runs: dict[str, DagRunResult]
-
-    def run(self, **conf: Any) -> dict[str, DagRunResult]:
-        requests = [DagRunRequest(f"stored_{mode}", conf) for mode in MODES]
-        found = self.home.run_dags(requests, timeout=600)
-        for each in found:
-            assert each.state == "success", each.log[-8000:]
-        return {each.dag_id.removeprefix("stored_"): each for each in found}
+    unreached: DagRunResult
 
     def manifests(self, run: DagRunResult) -> dict[str, dict[str, Any]]:
         found = [
@@ -87,7 +87,7 @@ def stored(
     tmp_path_factory: pytest.TempPathFactory, docker_engine: DockerEngine, kubernetes: KubernetesNode
 ) -> Iterator[Stored]:
     folder = tmp_path_factory.mktemp("stores")
-    home = new_home(folder / "airflow")
+    home = AirflowHome.ready(folder / "airflow")
     with (
         bucket(kubernetes.host_address) as opened,
         EngineProject.new(folder / "project", home, docker_engine, kubernetes) as made,
@@ -95,8 +95,21 @@ def stored(
         home.settings["AIRFLOW_CONN_TEAM_STORE"] = opened.connection
         for mode in MODES:
             _deploy(made, mode, opened)
-        empty = Stored(made, home, opened, {})
-        yield Stored(made, home, opened, empty.run(pipes_cache=False))
+        _deploy(made, "docker", opened, "unreached", network_mode="none")
+        runs = _run(home, (*GROUPS[0], "unreached"), GROUPS[1], pipes_cache=False)
+        unreached = runs.pop("unreached")
+        _check(runs)
+        yield Stored(made, home, opened, runs, unreached)
+
+
+def _run(home: AirflowHome, *groups: Sequence[str], **conf: Any) -> dict[str, DagRunResult]:
+    requests = [[DagRunRequest(f"stored_{mode}", conf) for mode in group] for group in groups]
+    return {each.dag_id.removeprefix("stored_"): each for each in run_in_parallel(home, requests)}
+
+
+def _check(runs: Mapping[str, DagRunResult]) -> None:
+    for each in runs.values():
+        assert each.state == "success", each.log[-8000:]
 
 
 def _deploy(made: EngineProject, mode: str, opened: Bucket, name: str = "", **docker: Any) -> None:
@@ -114,8 +127,6 @@ def _deploy(made: EngineProject, mode: str, opened: Bucket, name: str = "", **do
         **STACK,
     )
     made.deploy("steps.py:stored", AIRFLOW_CONN_TEAM_STORE=opened.connection)
-    if mode in ("kubernetes", "mixed"):
-        made.load_images(f"stored_{mode}")
 
 
 def test_every_mode_gives_the_same_artifacts_by_way_of_the_bucket(stored: Stored) -> None:
@@ -151,15 +162,16 @@ def test_the_steps_ran_where_they_should(stored: Stored) -> None:
 
 
 def test_a_second_run_is_all_from_the_cache_and_starts_nothing(stored: Stored) -> None:
-    since = stored.made.docker.moment()
+    containers = stored.made.events()
     pods = stored.made.node.pod_starts(stored.made.namespace)
     assert len(pods) == 5
 
-    runs = stored.run()
+    runs = _run(stored.home, *GROUPS)
 
+    _check(runs)
     for mode, run in runs.items():
         assert all(each["cached_from"] for each in stored.manifests(run).values()), mode
-    assert stored.made.docker.events(since, label=f"pipes.test={stored.made.label}") == []
+    assert stored.made.events() == containers
     assert stored.made.node.pod_starts(stored.made.namespace) == pods
 
 
@@ -179,13 +191,13 @@ def test_nothing_but_the_connection_has_the_credentials(stored: Stored) -> None:
         rows = home.rows(f"SELECT * FROM {table}")
         assert rows, table
         places[table] = json.dumps(rows, default=str)
-    places["log"] = next(iter(stored.runs.values())).log
+    places |= {f"log of {mode}": run.log for mode, run in stored.runs.items()}
     pods = made.node.pods(namespace=made.namespace)
     assert len(pods) == 5
     for pod in pods:
         places[pod.metadata.name] = json.dumps(made.node.api_client().sanitize_for_serialization(pod))
-    containers = made.docker.containers(f"pipes.test={made.label}")
-    assert len(containers) == 5
+    containers = made.containers()
+    assert len(containers) == 6, "one of them reached no bucket"
     for container in containers:
         # Docker has no other means for a secret than a container's environment, which only it shows.
         public = {**container.attrs, "Config": {**container.attrs["Config"], "Env": []}}
@@ -194,9 +206,7 @@ def test_nothing_but_the_connection_has_the_credentials(stored: Stored) -> None:
 
 
 def test_a_container_that_does_not_reach_the_bucket_says_so(stored: Stored) -> None:
-    _deploy(stored.made, "docker", stored.bucket, "unreached", network_mode="none")
-    request = DagRunRequest("stored_unreached", {"pipes_cache": False})
-    (run,) = stored.home.run_dags([request], timeout=300)
+    run = stored.unreached
     assert run.states["load"] == "failed"
     assert "the artifact store is unreachable; trying again may help" in run.log
     assert KEY not in run.log

@@ -205,6 +205,19 @@ def test_a_job_that_does_not_start_in_time_is_cancelled_and_one_that_runs_is_not
     assert MemoryBackend.cancelled == [("j", "try-1")]
 
 
+@pytest.mark.parametrize("first", [RUNNING, JobStatus(JobPhase.UNKNOWN, "does not answer")])
+def test_a_job_that_began_is_not_cancelled_by_a_triggerer_that_takes_over_later(first: JobStatus) -> None:
+    MemoryBackend.jobs = {"j": first}
+
+    async def take_over() -> None:
+        long_ago = trigger(submitted=time.time() - 3600, queue_timeout=0.1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(event_of(long_ago), 0.5)
+
+    play(take_over)
+    assert MemoryBackend.cancelled == []
+
+
 def test_a_job_that_can_never_start_is_cancelled_before_the_task_resumes() -> None:
     MemoryBackend.jobs = {"j": JobStatus(JobPhase.REFUSED, "can't start: no such image")}
     assert play(lambda: event_of(trigger()))["status"] == "refused"
