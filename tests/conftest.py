@@ -59,6 +59,13 @@ _APART = tuple(
 
 
 class _Grouped(LoadScopeScheduling):  # type: ignore[misc]
+    def schedule(self) -> None:
+        # By themselves, those on the engines come in an order of their own; others, the largest group first.
+        for collection in self.registered_collections.values():
+            if all(nodeid.startswith("tests/engines/") for nodeid in collection):
+                self.config.option.loadscopereorder = False
+        super().schedule()
+
     def _split_scope(self, nodeid: str) -> str:
         # Those on the engines share an Airflow by file, or a project whose images take a while to build.
         if nodeid.startswith((*_APART, "tests/engines/")):

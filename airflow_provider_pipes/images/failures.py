@@ -70,6 +70,11 @@ class BuildOutput:
         headline = f"image {self._request.image} can't be built: {said}"
         if self._at:
             headline = f"image {self._request.image} can't be built; it failed at {self._at}: {said}"
+        if self._at.startswith("FROM "):
+            headline += (
+                "; correct parent_image, or the FROM of the dockerfile, or see that the builder reaches its "
+                "registry and may pull from it"
+            )
         headline += "".join(f"; {advice}" for told, advice in _ADVICE.items() if told in self._last)
         if not self._last:
             return ImageError(headline)

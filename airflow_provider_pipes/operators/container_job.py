@@ -67,6 +67,15 @@ class ContainerJob:
         return self.delegation.launch.token
 
     @property
+    def told_by_step(self) -> bool:
+        """Whether the step itself wrote down why it failed.
+
+        That it was interrupted is no reason, but how the end of its container looks from within.
+        """
+        told = self.delegation.launch.tried.last_failure(self.delegation.known)
+        return told is not None and told.reason != "interrupted"
+
+    @property
     def gpu_count(self) -> int:
         """GPUs that the step asks for."""
         return int(self.resources.get("gpu_count") or 0)

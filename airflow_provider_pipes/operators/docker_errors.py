@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pipes.entrypoints.exit_codes import exit_meaning
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_pipes.operators.container_job import ContainerJob
     from airflow_provider_pipes.operators.docker import StepDockerOperator
 
-_MEGABYTE = 1_000_000
+_MEGABYTE, _MEBIBYTE = 1_000_000, 1024**2
+_MISSING_FOLDER = re.compile(r"bind source path does not exist: (?P<path>.*\S)")
 # To ask for a reason, after somebody has waited for an answer as long as the user allows.
 _REASON_SECONDS = 5
 
@@ -139,7 +142,8 @@ def not_pulled(job: ContainerJob, image: str, said: str) -> ContainerError:
             "container registry to the stack: `pipes container-registry register`"
         )
     return ContainerError(
-        f"step {job.step!r}: image {image!r} is not on the Docker engine and can't be pulled: {said}"
+        f"step {job.step!r}: image {image!r} is not on the Docker engine and can't be pulled: {said}; check "
+        "its name and tag, that the engine reaches its registry, and the login in docker_conn_id"
     )
 
 
@@ -165,13 +169,18 @@ def _for_memory(job: ContainerJob, end: ContainerEnd) -> str:
     asked = job.resources.get("memory")
     if not end.memory_limit:
         return f"{killed}: it has no limit of its own, so the engine's machine ran out of memory"
-    limit = f"{end.memory_limit / _MEGABYTE:,.0f} MB"
+    limit = _amount(end.memory_limit, binary="i" in (asked or ""))
     if asked is None:
         return f"{killed}: it may use {limit}; raise mem_limit of its operator_args"
     return (
         f"{killed}: it asked for memory={asked!r} and may use {limit}; "
         "raise it: @step(resources=ResourceSettings(memory=…))"
     )
+
+
+def _amount(size: int, binary: bool) -> str:
+    """Return an amount of memory, in the kind of unit that the user chose."""
+    return f"{size / _MEBIBYTE:,.0f} MiB" if binary else f"{size / _MEGABYTE:,.0f} MB"
 
 
 def engine_says(error: APIError) -> str:
@@ -189,11 +198,10 @@ def _refusal(operator: StepDockerOperator, job: ContainerJob, said: str) -> str:
             "driver that gives GPUs to containers; install the NVIDIA Container Toolkit on its machine and "
             f"restart Docker, or run the step elsewhere ({said})"
         )
-    if "bind source path does not exist" in said:
-        return (
-            f"the Docker engine at {_address(operator)} has no such folder ({said}); a local artifact store "
-            "must be at the same path on the engine's machine as on the worker: share it, or use a store in "
-            "a bucket"
+    missing = _MISSING_FOLDER.search(said)
+    if missing:
+        return f"the Docker engine at {_address(operator)} has no such folder ({said}); " + _remedy(
+            job, missing["path"]
         )
     if "executable file not found" in said and "PATH" in job.environment:
         return (
@@ -207,6 +215,19 @@ def _refusal(operator: StepDockerOperator, job: ContainerJob, said: str) -> str:
             "image, or add Python to it"
         )
     return f"the Docker engine refused its container: {said}"
+
+
+def _remedy(job: ContainerJob, missing: str) -> str:
+    """Return what to do about a folder that the engine's machine has not."""
+    store = PurePosixPath(job.store_folder) if job.store_folder else None
+    if store is not None and store.is_relative_to(missing):
+        return (
+            "a local artifact store must be at the same path on the engine's machine as on the worker: share "
+            "it, or use a store in a bucket"
+        )
+    return (
+        "it is the source of one of its mounts: create it on the engine's machine, or correct operator_args"
+    )
 
 
 def _urls(operator: StepDockerOperator) -> list[str]:

@@ -81,9 +81,16 @@ class DockerRun:
             start: Lets the stock operator run it.
 
         Raises:
-            ContainerError: it could not be started, or did not exit with 0.
+            ContainerError: it could not be started, or did not exit with 0 and the step did not tell why.
             SkipStep: its exit code is one of ``skip_on_exit_code``.
         """
+        try:
+            self._run(start)
+        except ContainerError:
+            if self._end is None or self._end.out_of_memory or not self.job.told_by_step:
+                raise
+
+    def _run(self, start: Callable[[], object]) -> None:
         with engine_errors(self._operator, self.job):
             self._containers.end_outdated()
             for _ in range(_MOST_STARTS):

@@ -26,6 +26,8 @@ _MISSING_ACCOUNT = re.compile(
     r"error looking up service account (?P<namespace>[^/\s]+)/(?P<name>[^:\s]+): serviceaccount .* not found"
 )
 
+_MISSING_NAMESPACE = re.compile(r'namespaces "(?P<name>[^"]+)" not found')
+
 
 @contextmanager
 def told_by_kubernetes(step: str) -> Iterator[None]:
@@ -54,6 +56,12 @@ def refusal(step: str, error: Exception) -> ContainerError:
             return ContainerError(
                 f"step {step!r}: there is no service account {missing['name']!r} in namespace "
                 f"{missing['namespace']!r}; create it, or correct the operator argument service_account_name"
+            )
+        namespace = _MISSING_NAMESPACE.search(message)
+        if namespace:
+            return ContainerError(
+                f"step {step!r}: there is no namespace {namespace['name']!r} in the cluster; create it, or "
+                "correct the operator argument namespace"
             )
         advice = _ADVICE.get(int(error.status))
         said = f"step {step!r}: Kubernetes refused ({error.status} {error.reason}): {message}"

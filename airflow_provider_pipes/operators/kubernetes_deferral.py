@@ -16,7 +16,7 @@ from airflow_provider_pipes.operators.kubernetes import KILL_GRACE_SECONDS, UNRE
 from airflow_provider_pipes.operators.kubernetes_api import told_by_kubernetes
 from airflow_provider_pipes.operators.kubernetes_deferred_pod import DeferredRun, SearchRun
 from airflow_provider_pipes.operators.kubernetes_run import PodRun
-from airflow_provider_pipes.operators.kubernetes_waiting import image_error
+from airflow_provider_pipes.operators.kubernetes_waiting import image_error, late_advice, start_error
 from airflow_provider_pipes.operators.launch import AirflowLaunch
 from airflow_provider_pipes.operators.outcome import for_airflow
 from airflow_provider_pipes.triggers.backend import JobPhase
@@ -162,8 +162,8 @@ def _end(run: PodRun, waited: Mapping[str, Any], event: Mapping[str, Any]) -> No
         raise ContainerError(f"{subject}: {image_error(operator.client, _named(waited), problem)}")
     if status == HINDERED:
         reason, _, message = event["told"].removeprefix(WAITS).partition(": ")
-        raise ContainerError(f"{subject}: its container can't start: {message or reason}")
-    if pod is None and _told_by_step(run):
+        raise ContainerError(f"{subject}: {start_error(run.job, message or reason)}")
+    if pod is None and run.job.told_by_step:
         return
     if pod is None:
         raise ContainerError(
@@ -174,13 +174,6 @@ def _end(run: PodRun, waited: Mapping[str, Any], event: Mapping[str, Any]) -> No
         operator.log.warning("The triggerer lost the pod, this worker sees it: %s", event["told"])
         _wait_for(operator, run.job, run.context, waited)
     _judge(run, pod)
-
-
-def _told_by_step(run: PodRun) -> bool:
-    delegation = run.job.delegation
-    told = delegation.launch.tried.last_failure(delegation.known)
-    # That it was interrupted is how its pod's end looks from within.
-    return told is not None and told.reason != "interrupted"
 
 
 def _judge(run: PodRun, pod: V1Pod) -> None:
@@ -223,12 +216,12 @@ def _of_time(operator: StepKubernetesPodOperator, waited: Mapping[str, Any], eve
     times = f"it was queued for {event['queued']:.0f} s and ran for {event['ran'] or 0:.0f} s{last}"
     if event["status"] == DEADLINE:
         return f"its time is over (execution_timeout {operator.execution_timeout}), so it was ended; {times}"
+    advice = late_advice(event.get("told") or "", "these operator arguments")
     return (
         f"it did not start in {waited['queue_timeout']:.0f} s (schedule_timeout_seconds and "
-        f"startup_timeout_seconds), so it was ended; {times}; ask for less, make room, or raise these "
-        "operator arguments"
+        f"startup_timeout_seconds), so it was ended; {times}; {advice}"
     )
 
 
 def _last_seen(event: Mapping[str, Any]) -> str:
-    return f"; last seen: it {event['told']}" if event.get("told") else ""
+    return f"; last seen: it {event['told'].rstrip('.')}" if event.get("told") else ""

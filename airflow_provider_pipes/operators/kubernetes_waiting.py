@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,15 @@ from airflow_provider_pipes.triggers.pod_status import (
 if TYPE_CHECKING:
     from kubernetes.client import CoreV1Api, V1Pod
 
+    from airflow_provider_pipes.operators.container_job import ContainerJob
     from airflow_provider_pipes.operators.kubernetes_run import PodRun
 
+# In the words of a node.
+_MISSING_SECRET = re.compile(
+    r'secret "(?P<secret>[^"]+)" not found|find key (?P<key>\S+) in Secret \S+/(?P<holder>\S+)'
+)
+# In the words of the scheduler.
+_MISSING_CLAIM = re.compile(r'persistentvolumeclaim "(?P<name>[^"]+)" not found')
 _EVENT_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.2
 _PAUSE_GROWTH = 1.2
@@ -104,7 +112,7 @@ class PodWait:
             return
         self.hindered = self.hindered or time.monotonic()
         if time.monotonic() - self.hindered > HINDRANCE_SECONDS:
-            raise ContainerError(f"{self._subject}: its container can't start: {waiting.message}")
+            raise ContainerError(f"{self._subject}: {start_error(self.run.job, waiting.message)}")
 
     def _fail_if_late(self) -> None:
         operator, waited = self.operator, time.monotonic() - self.since
@@ -115,10 +123,8 @@ class PodWait:
         else:
             return
         said = self.words.rstrip(".") or "the cluster does not say why"
-        raise ContainerError(
-            f"{self._subject}: it {what} in {limit} s: {said}; ask for less, make room, or raise the "
-            f"operator argument {name}"
-        )
+        advice = late_advice(said, f"the operator argument {name}")
+        raise ContainerError(f"{self._subject}: it {what} in {limit} s: {said}; {advice}")
 
 
 def _pauses(longest: float) -> Iterator[float]:
@@ -162,6 +168,44 @@ def image_error(api: CoreV1Api, pod: V1Pod, problem: str) -> str:
         warned = (" ".join(each.split()) for each in warnings_about(api, pod) if "pull" in each.lower())
         problem = next((before + each for each in warned), problem)
     return f"{problem}; check its name, that the cluster reaches its registry, and image_pull_secrets"
+
+
+def start_error(job: ContainerJob, said: str) -> str:
+    """Return the end of the sentence for a container that something keeps from its start.
+
+    Args:
+        job: What it is to run.
+        said: The cluster's own words.
+    """
+    missing = _MISSING_SECRET.search(said)
+    secret = missing and (missing["secret"] or missing["holder"])
+    variables = [
+        variable
+        for variable, (name, key) in job.secrets.kubernetes.items()
+        if name == secret and (missing is None or missing["key"] in (None, key))
+    ]
+    if not variables:
+        return f"its container can't start: {said}"
+    return (
+        f"its container can't start: {said}, which {', '.join(variables)} of its secrets is from; create it "
+        "in the pod's namespace, or correct DockerSettings(secrets=…)"
+    )
+
+
+def late_advice(said: str, arguments: str) -> str:
+    """Return what to do about a pod that does not start.
+
+    Args:
+        said: Why, in the cluster's own words.
+        arguments: What limits the wait, as messages name it.
+    """
+    claim = _MISSING_CLAIM.search(said)
+    if claim:
+        return (
+            f"create the claim {claim['name']!r} in the pod's namespace, or correct its name in the operator "
+            "argument volumes, or in store_volume of the orchestrator"
+        )
+    return f"ask for less, make room, or raise {arguments}"
 
 
 def warnings_about(api: CoreV1Api, pod: V1Pod) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_pipes.errors import ContainerError, FailWithoutRetry, PipesError, SkipStep, message_of
 from airflow_provider_pipes.models.documents import Failure
 from airflow_provider_pipes.runtime.masking import masked
-from airflow_provider_pipes.runtime.sources import user_traceback
+from airflow_provider_pipes.runtime.sources import has_user_frames, user_traceback
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.artifacts.storage import Storage
@@ -91,12 +91,22 @@ class Attempt:
 
 def _traceback(error: BaseException) -> str:
     """Return the part of a traceback that tells a user something about their own code."""
-    if isinstance(error, PipesError) and error.traceback_text:
+    if not isinstance(error, PipesError):
+        return user_traceback(error)
+    if error.traceback_text:
         return error.traceback_text
     if isinstance(error, ContainerError):
         # Raised far from any code of the user's, in the middle of Airflow's; the message is all there is.
         return ""
-    return user_traceback(error)
+    theirs = error if has_user_frames(error) else _told_by_us(error)
+    return user_traceback(theirs) if has_user_frames(theirs) else ""
+
+
+def _told_by_us(error: BaseException) -> BaseException:
+    """Return what an error of ours tells the user about: its message is there already."""
+    while isinstance(error, PipesError) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def failure_reason(error: BaseException) -> str:

@@ -84,6 +84,11 @@ def user_traceback(error: BaseException) -> str:
     return "".join(shown.format())
 
 
+def has_user_frames(error: BaseException) -> bool:
+    """Return whether an error passed through code that is not this package's."""
+    return bool(_user_frames(error))
+
+
 def error_of_class(kind: type[_Told], whose: str, error: BaseException, where: str = "") -> _Told:
     """Return the error that tells what a class of the user's raised, with the traceback of their code.
 

@@ -86,7 +86,9 @@ class JobTrigger(BaseTrigger):
             except TimeoutError:
                 if why == HINDERED:
                     return await self._refused(watcher, status, why)
-                return await self._out_of_time(watcher, status, why)
+                status = await self._asked(watcher, status)
+                if not status.over and (why == DEADLINE or self._started is None):
+                    return await self._out_of_time(watcher, status, why)
         if status.phase is JobPhase.REFUSED:
             return await self._refused(watcher, status, status.phase.value)
         return self._ending(status.phase.value, status)
@@ -103,6 +105,20 @@ class JobTrigger(BaseTrigger):
     async def _news(self, watcher: JobWatcher, before: JobStatus) -> JobStatus:
         """Wait for news of the job, and write it into the task's log."""
         status = await watcher.changed(self.handle.job_id, before)
+        self._note(status, before)
+        return status
+
+    async def _asked(self, watcher: JobWatcher, before: JobStatus) -> JobStatus:
+        """Ask how far the job is: a watch that began late, or was lost, has no news of it."""
+        try:
+            status = await asyncio.wait_for(watcher.backend.status(self.handle.job_id), CANCEL_SECONDS)
+        except Exception as error:
+            self.log.warning("%s: its status can't be read: %s", _capital(self._name), message_of(error))
+            return before
+        self._note(status, before)
+        return status
+
+    def _note(self, status: JobStatus, before: JobStatus) -> None:
         self._seen = self._seen or status.phase is not JobPhase.UNKNOWN
         if status.told and status.told != before.told:
             self.log.info("%s %s", _capital(self._name), status.told)
@@ -112,7 +128,6 @@ class JobTrigger(BaseTrigger):
             self._hindered_until = None
         elif self._hindered_until is None:
             self._hindered_until = time.time() + status.patience
-        return status
 
     async def _refused(self, watcher: JobWatcher, status: JobStatus, why: str) -> dict[str, Any]:
         # Here, since the task may be ended before it gets a worker to do it on.

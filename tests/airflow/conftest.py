@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_pipes.testing.dag_files import new_home
 from tests.airflow.harness import AirflowHome, PostgresDatabase
 from tests.airflow.running import RunningAirflow, run_airflow
 from tests.postgres import PostgresServer, postgres_server
@@ -25,19 +24,19 @@ def _no_airflow_settings_of_the_caller() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> AirflowHome:
     """A home with a fresh database, to copy."""
-    return new_home(tmp_path_factory.mktemp("migrated") / "airflow")
+    return AirflowHome.ready(tmp_path_factory.mktemp("migrated") / "airflow")
 
 
 @pytest.fixture
 def airflow_home(tmp_path: Path) -> AirflowHome:
     """A home of one's own on SQLite, ready for ``dags_test`` and ``run_dags``."""
-    return new_home(tmp_path / "airflow")
+    return AirflowHome.ready(tmp_path / "airflow")
 
 
 @pytest.fixture(scope="session")
 def running_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAirflow]:
     """The Airflow on SQLite that all tests share; use DAG ids of your own."""
-    with run_airflow(new_home(tmp_path_factory.mktemp("running") / "airflow")) as airflow:
+    with run_airflow(AirflowHome.ready(tmp_path_factory.mktemp("running") / "airflow")) as airflow:
         yield airflow
 
 

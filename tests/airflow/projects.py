@@ -10,7 +10,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from tests.airflow.harness import AirflowHome
+from airflow_provider_pipes.testing.airflow_home import AirflowHome
+from tests.preloaded.commands import PIPES
 
 # Steps note what they do in a file that no Airflow, and no artifact store, knows of.
 _NOTES = """
@@ -67,14 +68,9 @@ class Project:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PIPES_"))
         }
-        return subprocess.run(
-            [*command, "--dags-folder", str(self.home.dags_folder)],
-            cwd=self.root,
-            env={**environment, **variables},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        command += ["--dags-folder", str(self.home.dags_folder)]
+        # It may build images, which takes minutes the first time on a machine with other work.
+        return PIPES.run(command, self.root, {**environment, **variables}, timeout=600)
 
     def deploy(self, *targets: str, **variables: str) -> None:
         """Run `pipes deploy TARGETS…`, which must succeed."""

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_pipes.testing.airflow_home import AirflowHome as KitsHome
 from airflow_provider_pipes.version import __version__
 from tests.airflow.harness import AirflowHome, DagRunRequest, DagRunResult
 from tests.airflow.projects import Project
 from tests.airflow.running import RunningAirflow
+from tests.preloaded.commands import airflow
 
 pytestmark = pytest.mark.airflow
 
@@ -43,23 +45,27 @@ PIPELINE = """
 """
 
 
-def with_provider(home: AirflowHome, site: Path) -> AirflowHome:
-    """Return a home whose Airflow finds our provider as if the package was installed."""
-    info = site / f"airflow_provider_pipes-{__version__}.dist-info"
-    info.mkdir(parents=True)
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with our provider's metadata, as if the package was installed there."""
+    folder = tmp_path_factory.mktemp("site")
+    info = folder / f"airflow_provider_pipes-{__version__}.dist-info"
+    info.mkdir()
     metadata = ["Metadata-Version: 2.1", "Name: airflow-provider-pipes", f"Version: {__version__}", ""]
     (info / "METADATA").write_text("\n".join(metadata))
     source = "airflow_provider_pipes.get_provider_info:get_provider_info"
     (info / "entry_points.txt").write_text(f"[apache_airflow_provider]\nprovider_info = {source}\n")
-    return home.with_environment({"PYTHONPATH": f"{site}{os.pathsep}{REPOSITORY}"})
+    return folder
 
 
 @pytest.fixture
-def provider(airflow_home: AirflowHome, tmp_path: Path) -> AirflowHome:
-    return with_provider(airflow_home, tmp_path / "site")
+def provider(airflow_home: AirflowHome, site: Path) -> AirflowHome:
+    """A home whose Airflow finds our provider."""
+    airflow_home.site = site
+    return airflow_home.with_environment({"PYTHONPATH": f"{site}{os.pathsep}{REPOSITORY}"})
 
 
-def sums(root: Path, home: AirflowHome, name: str = "sums") -> Project:
+def sums(root: Path, home: KitsHome, name: str = "sums") -> Project:
     project = Project(root, home)
     project.write(f"{name}.py", PIPELINE.replace("NAME", name))
     return project
@@ -70,12 +76,8 @@ class TestCommands:
         """Return exit code, stdout and stderr of `pipes …` and `airflow pipes …`."""
         answers = []
         for module in (["airflow_provider_pipes.cli.main"], ["airflow", "pipes"]):
-            done = subprocess.run(
-                [sys.executable, "-m", *module, *arguments],
-                env={**home.env, "COLUMNS": "100"},
-                cwd=project.root,
-                capture_output=True,
-                text=True,
+            done = airflow(home.site).run(
+                [sys.executable, "-m", *module, *arguments], project.root, {**home.env, "COLUMNS": "100"}
             )
             out, err = (text.replace("airflow pipes ", "pipes ") for text in (done.stdout, done.stderr))
             # How wide the name of the program is moves what rich pads.

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.preloaded.commands import PIPES
+
 PIPELINE = """
     from airflow_provider_pipes import pipeline, step
 
@@ -70,17 +72,13 @@ class Project:
         return self.run(self.command(*arguments), env, **options)
 
     def run(self, command: list[str], env: Mapping[str, str] | None = None, **options: Any) -> Done:
-        done = subprocess.run(
-            command,
-            cwd=options.pop("cwd", self.root),
-            env=self.environment(env),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=120,
-            check=False,
-            **options,
-        )
+        place = {"cwd": options.pop("cwd", self.root), "env": self.environment(env), "timeout": 120}
+        if not options:
+            done = PIPES.run(command, **place)
+        else:
+            done = subprocess.run(
+                command, capture_output=True, text=True, encoding="utf-8", check=False, **place, **options
+            )
         return Done(done.returncode, done.stdout, done.stderr)
 
     def tree(self) -> dict[str, bytes | None]:

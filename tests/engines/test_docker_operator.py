@@ -315,7 +315,7 @@ def test_an_exit_code_is_told(finished: Finished) -> None:
 
 def test_what_the_step_raised_is_told(finished: Finished) -> None:
     assert finished.failure("endings", "raises")["message"] == "the table is empty"
-    said = "container exited with 1: the step failed; its last line: the step raised ValueError: the table is"
+    said = "step 'raises', run by a Docker container, raised ValueError: the table is empty"
     assert said in finished.runs["endings"].log
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.examples.documents import ROOT
+from tests.preloaded.commands import PIPES
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,8 @@ class Workplace:
         return kept | {"PIPES_CACHE_DIR": str(self.root / "cache"), "NO_COLOR": "1"}
 
     def try_pipes(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "airflow_provider_pipes.cli.main", *arguments],
-            cwd=self.root,
-            env=self.environment,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=120,
-            check=False,
-        )
+        command = [sys.executable, "-m", "airflow_provider_pipes.cli.main", *arguments]
+        return PIPES.run(command, self.root, self.environment)
 
     def pipes(self, *arguments: str) -> str:
         """Return what a command printed that must succeed."""

@@ -1,7 +1,7 @@
 """Values of operators' arguments, looked at before there is a DAG file: of the right type, and well spelt.
 
 A type is written as in an annotation: ``list[str] | V1Toleration``. One that begins with ``V1`` is a model
-of Kubernetes, of which the value has the fields as a manifest has them.
+of Kubernetes, of which the value has the fields as a manifest has them; ``Mount`` is one of Docker.
 """
 
 from __future__ import annotations
@@ -11,20 +11,28 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from airflow_provider_pipes.orchestrators.airflow.docker_mounts import missing_fields, mount_fields
 from airflow_provider_pipes.orchestrators.airflow.operator_arguments import holds_template
-from airflow_provider_pipes.orchestrators.airflow.operator_config import KUBERNETES
+from airflow_provider_pipes.orchestrators.airflow.operator_config import DOCKER, KUBERNETES
 from airflow_provider_pipes.orchestrators.airflow.stock_arguments import TYPES
 from airflow_provider_pipes.stack.classpath import nearest
 
-# More than annotations say of what is passed on to Kubernetes.
-_IN_PODS: Mapping[str, str] = {
-    "annotations": "dict[str, str]",
-    "labels": "dict[str, str]",
-    "node_selector": "dict[str, str]",
-    "image_pull_secrets": "str | list[str|V1LocalObjectReference]",
-    "pod_template_dict": "V1Pod",
-}
 _QUANTITY = "quantity"
+_LABEL, _NAME, _MOUNT = "label", "name", "Mount"
+# More than annotations say of what is passed on to Kubernetes, and to Docker.
+_PASSED_ON: Mapping[str, Mapping[str, str]] = {
+    KUBERNETES: {
+        "annotations": "dict[str, str]",
+        "labels": "dict[str, str]",
+        "node_selector": "dict[str, str]",
+        "image_pull_secrets": "str | list[str|V1LocalObjectReference]",
+        "pod_template_dict": "V1Pod",
+        "namespace": _LABEL,
+        "service_account_name": _NAME,
+        "priority_class_name": _NAME,
+    },
+    DOCKER: {"mounts": f"list[{_MOUNT}]"},
+}
 # The models have these as text.
 _QUANTITIES: Mapping[tuple[str, str], str] = {
     ("V1ResourceRequirements", "limits"): f"dict[str, {_QUANTITY}]",
@@ -32,8 +40,16 @@ _QUANTITIES: Mapping[tuple[str, str], str] = {
     ("V1EmptyDirVolumeSource", "size_limit"): _QUANTITY,
 }
 _IS_QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE])?")
+# What Kubernetes takes as the name of a thing: how it looks, and the most characters.
+_OF_NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NAMES: Mapping[str, tuple[re.Pattern[str], int, str]] = {
+    _LABEL: (re.compile(_OF_NAME), 63, "lower-case letters, digits and '-'"),
+    _NAME: (re.compile(rf"{_OF_NAME}(\.{_OF_NAME})*"), 253, "lower-case letters, digits, '-' and '.'"),
+}
 _EXPECTED: Mapping[str, str] = {
     "str": "text",
+    _LABEL: "text",
+    _NAME: "text",
     "datetime": "a time as text",
     "bool": "true or false",
     "int": "a whole number",
@@ -50,7 +66,7 @@ def typed_problems(operator: str, arguments: Mapping[str, Any]) -> Iterator[str]
         operator: "docker" or "kubernetes": whose arguments they are.
         arguments: By name, as plain JSON.
     """
-    types = {**TYPES.get(operator, {}), **(_IN_PODS if operator == KUBERNETES else {})}
+    types = {**TYPES.get(operator, {}), **_PASSED_ON.get(operator, {})}
     for name, value in arguments.items():
         if name in types:
             yield from _problems(types[name], value, name)
@@ -81,7 +97,7 @@ def _has_shape(kind: str, value: Any) -> bool:
         return isinstance(value, bool)
     if kind in ("int", "float"):
         return _is_number(value) and (kind == "float" or isinstance(value, int))
-    if kind in ("str", "datetime"):
+    if kind in ("str", "datetime", *_NAMES):
         return isinstance(value, str)
     return isinstance(value, list | tuple) if kind.startswith("list[") else isinstance(value, Mapping)
 
@@ -99,8 +115,33 @@ def _inside(kind: str, value: Any, where: str) -> Iterator[str]:
         of_each = kind.partition(", ")[2].removesuffix("]")
         for key, each in value.items():
             yield from _problems(of_each, each, f"{where}.{key}")
+    elif kind in _NAMES:
+        yield from _of_name(kind, value, where)
+    elif kind == _MOUNT:
+        yield from _of_mount(value, where)
     elif isinstance(value, Mapping) and kind not in ("dict", "object"):
         yield from _of_model(kind, value, where)
+
+
+def _of_name(kind: str, value: str, where: str) -> Iterator[str]:
+    pattern, most, characters = _NAMES[kind]
+    if len(value) > most or not pattern.fullmatch(value):
+        yield (
+            f"{where}: Kubernetes takes no such name, got {_told(value)}; expected {characters}, with a "
+            f"letter or digit at both ends, at most {most} characters"
+        )
+
+
+def _of_mount(value: Mapping[str, Any], where: str) -> Iterator[str]:
+    fields = mount_fields(value)
+    for field, each in value.items():
+        if field in fields:
+            yield from _problems(fields[field], each, f"{where}.{field}")
+        else:
+            yield f"{where}.{field}: a mount of Docker has no such field{nearest(field, [*fields])}"
+    # A misspelt name is one problem and not two.
+    if value.keys() <= fields.keys():
+        yield from (f"{where}: {field!r} is missing" for field in missing_fields(value))
 
 
 def _of_model(kind: str, value: Mapping[str, Any], where: str) -> Iterator[str]:

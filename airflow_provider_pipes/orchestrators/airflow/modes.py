@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_pipes.models.canonical import canonical_json
 from airflow_provider_pipes.models.settings import AirflowSettings
+from airflow_provider_pipes.orchestrators.airflow.argument_values import typed_problems
 from airflow_provider_pipes.orchestrators.airflow.operator_arguments import argument_problems, plain_json
 from airflow_provider_pipes.orchestrators.airflow.operator_config import (
     BOTH_ENVIRONMENTS,
@@ -17,6 +18,7 @@ from airflow_provider_pipes.orchestrators.airflow.operator_config import (
     operator_problem,
     requirement_problems,
 )
+from airflow_provider_pipes.orchestrators.airflow.other_operators import arguments_like
 from airflow_provider_pipes.orchestrators.airflow.stock_arguments import OF_ALL, OF_OPERATOR
 
 if TYPE_CHECKING:
@@ -163,7 +165,12 @@ def settings_problems(
     if unknown := operator_problem(operator, config.operators):
         problems.append(f"operator: {unknown}")
     else:
-        problems += [f"operator_args.{each}" for each in argument_problems(operator, own.operator_args)]
+        kind = arguments_like(operator, config.operators.get(operator))
+        told = [
+            *argument_problems(operator, own.operator_args),
+            *typed_problems(kind, {name: plain_json(value) for name, value in own.operator_args.items()}),
+        ]
+        problems += [f"operator_args.{each}" for each in told]
     if own.python and own.requirements:
         problems.append(BOTH_ENVIRONMENTS)
     return [*problems, *(f"requirements: {each}" for each in requirement_problems(own.requirements))]

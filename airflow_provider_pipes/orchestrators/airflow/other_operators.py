@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from airflow_provider_pipes.errors import ConfigurationError
-from airflow_provider_pipes.orchestrators.airflow.modes import Mode
-from airflow_provider_pipes.orchestrators.airflow.operator_config import OperatorConfig
+from airflow_provider_pipes.orchestrators.airflow.operator_config import KUBERNETES, OperatorConfig
 from airflow_provider_pipes.stack.classpath import import_class, nearest
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.orchestrators.airflow.flavor import AirflowOrchestratorConfig
+    from airflow_provider_pipes.orchestrators.airflow.modes import Mode
 
 _OF_PODS = "airflow.providers.cncf.kubernetes.operators.pod.KubernetesPodOperator"
 
@@ -49,6 +49,16 @@ def signature_problems(
             if argument not in known
         ]
     return problems, warnings
+
+
+def arguments_like(name: str, operator: OperatorConfig | None) -> str:
+    """Return the built-in operator whose arguments an operator takes, or its own name.
+
+    Args:
+        name: The operator's name.
+        operator: What the table of operators says of it.
+    """
+    return KUBERNETES if operator is not None and operator.path and runs_pods(operator) else name
 
 
 def runs_pods(operator: OperatorConfig) -> bool:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_pipes.artifacts.component import artifact_store_of
 from airflow_provider_pipes.compiler.orchestrator_view import NOT_ENFORCED, Findings
 from airflow_provider_pipes.models.canonical import canonical_json
+from airflow_provider_pipes.models.memory import memory_bytes
 from airflow_provider_pipes.models.secret_references import parse_secret
 from airflow_provider_pipes.orchestrators.airflow.argument_values import typed_problems, volume_problems
 from airflow_provider_pipes.orchestrators.airflow.location import local_path
 from airflow_provider_pipes.orchestrators.airflow.modes import Mode, mode_of, resource_pool
 from airflow_provider_pipes.orchestrators.airflow.operator_arguments import untemplated
 from airflow_provider_pipes.orchestrators.airflow.operator_config import DOCKER, KUBERNETES, PYTHON
-from airflow_provider_pipes.orchestrators.airflow.other_operators import runs_pods, signature_problems
+from airflow_provider_pipes.orchestrators.airflow.other_operators import arguments_like, signature_problems
 
 if TYPE_CHECKING:
     from airflow_provider_pipes.models.deployment import StepSpec
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _NOT_BY_DOCKER = ("gpu_type", "ephemeral_storage")
 _LOCAL_REGISTRY = "local"
+# A Docker engine takes no lower limit, and in a pod nothing starts with one.
+_LEAST_MEMORY = 6 * 1024**2
 # What may hold volumes that can't be read here.
 _WHOLE_PODS = ("pod_template_file", "pod_template_dict", "full_pod_spec")
 # Of pods and of Docker's containers.
@@ -69,16 +72,22 @@ class StepChecks:
                     "operator_args volumes and volume_mounts, or use a store in a bucket"
                 )
             yield from (f"{where}, {each}" for each in self._secret_problems(step, mode))
+            yield from (f"{where}, {each}" for each in _memory_problems(step, mode))
 
     def _value_problems(self, modes: Sequence[tuple[StepSpec, Mode]]) -> Iterator[str]:
-        """Yield what is wrong with values of arguments, once for all steps that share it."""
+        """Yield what is wrong with values that the orchestrator's configuration gives, once for all steps.
+
+        Those that a pipeline or a step gives are looked at with its settings.
+        """
         whose: dict[str, list[str]] = {}
         told: dict[tuple[str, bytes], list[str]] = {}
         for step, mode in modes:
-            kind = KUBERNETES if mode.other is not None and runs_pods(mode.other) else mode.operator
-            key = kind, canonical_json(mode.arguments)
+            kind = arguments_like(mode.operator, mode.other)
+            said = step.orchestrator_settings.get("operator_args", {})
+            given = {name: value for name, value in mode.arguments.items() if name not in said}
+            key = kind, canonical_json(given)
             if key not in told:
-                told[key] = [*typed_problems(kind, mode.arguments)]
+                told[key] = [*typed_problems(kind, given)]
             for problem in told[key]:
                 whose.setdefault(problem, []).append(step.name)
         yield from (f"{_steps(names)}, operator_args.{problem}" for problem, names in whose.items())
@@ -160,6 +169,17 @@ class StepChecks:
                 "engine that builds it, and each node of the cluster must have it already; add a registry by "
                 "`pipes container-registry register`"
             )
+
+
+def _memory_problems(step: StepSpec, mode: Mode) -> Iterator[str]:
+    asked = step.resource_settings.memory
+    if mode.operator not in (DOCKER, KUBERNETES) or not asked:
+        return
+    if 0 < memory_bytes(asked) < _LEAST_MEMORY:
+        yield (
+            f"resources, memory: {asked!r} is less than the 6MiB that a container needs to start; "
+            "give it more, with its unit, as '512MB'"
+        )
 
 
 def _mount_path(mount: Any) -> str | None:

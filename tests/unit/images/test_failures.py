@@ -65,3 +65,12 @@ def test_neither_output_nor_failure_shows_a_login() -> None:
     output, heard = hearing("get https://joe:pw@h\n", arguments={"INDEX": "https://joe:pw@h"})
     assert heard.lines == ["get https://***@h"]
     assert "pw" not in str(output.failure("no https://joe:pw@h"))
+
+
+def test_a_parent_image_that_is_not_there_is_told_with_advice() -> None:
+    output, _ = hearing("Step 1/2 : FROM r/python:9.99\n")
+    assert str(output.failure("no such host")) == (
+        "image i:t can't be built; it failed at FROM r/python:9.99 (step 1 of 2 of its Dockerfile): no such "
+        "host; correct parent_image, or the FROM of the dockerfile, or see that the builder reaches its "
+        "registry and may pull from it"
+    )

@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import DAG
+from docker.errors import APIError
 from docker.types import Mount
 
 from airflow_provider_pipes.errors import ContainerError
@@ -24,6 +25,7 @@ from airflow_provider_pipes.operators.docker_errors import (
     engine_errors,
     not_pulled,
 )
+from airflow_provider_pipes.operators.docker_run import DockerRun
 from airflow_provider_pipes.operators.mixin import TaskKilled
 from airflow_provider_pipes.operators.secrets import StepSecrets
 
@@ -210,6 +212,7 @@ def test_a_containers_name_is_one_that_docker_takes(step: str) -> None:
             r"127: its command was not found there \(no such file\)",
         ),
         (ContainerEnd(137, True, 64_000_000), "64MB", r"memory='64MB' and may use 64 MB; raise it: @step"),
+        (ContainerEnd(137, True, 64 * 1024**2), "64MiB", r"memory='64MiB' and may use 64 MiB; raise it"),
         (ContainerEnd(137, True, 64_000_000), None, r"may use 64 MB; raise mem_limit of its operator_args"),
         (ContainerEnd(137, True), "64MB", r"the engine's machine ran out of memory"),
         (ContainerEnd(1, True, 64_000_000), "64MB", r"one of its processes was killed for memory: it asked"),
@@ -237,8 +240,6 @@ def test_an_image_that_deploying_built_is_not_looked_for_at_a_public_registry() 
 
 
 def test_a_path_of_the_users_own_is_blamed_and_not_the_image() -> None:
-    from docker.errors import APIError
-
     def refused(chosen: ContainerJob) -> str:
         said = 'exec: "python": executable file not found in $PATH'
         with pytest.raises(ContainerError) as caught, engine_errors(operator(), chosen):
@@ -249,6 +250,61 @@ def test_a_path_of_the_users_own_is_blamed_and_not_the_image() -> None:
         job(environment={"PATH": "/mine"})
     )
     assert "has no `python` on its PATH" in refused(job())
+
+
+def test_an_image_that_is_not_found_is_told_with_what_to_check() -> None:
+    said = str(not_pulled(job(image="mine:1"), "mine:1", "manifest unknown"))
+    assert said.endswith(
+        "manifest unknown; check its name and tag, that the engine reaches its registry, and the login in "
+        "docker_conn_id"
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "advice"),
+    [
+        ("/data/artifacts", "a local artifact store must be at the same path on the engine's machine"),
+        ("/tmp/x", "it is the source of one of its mounts: create it on the engine's machine, or correct"),
+        ("/data/artifacts/inner", "it is the source of one of its mounts"),
+    ],
+)
+def test_a_folder_that_the_engine_has_not_is_the_stores_or_that_of_a_mount(missing: str, advice: str) -> None:
+    said = f'invalid mount config for type "bind": bind source path does not exist: {missing}'
+    made = job(store_folder="/data/artifacts")
+    with pytest.raises(ContainerError) as caught, engine_errors(operator(), made):
+        raise APIError("refused", explanation=said)
+    assert advice in str(caught.value)
+    assert ("artifact store" in str(caught.value)) == (missing == "/data/artifacts")
+
+
+@pytest.mark.parametrize(
+    ("reason", "end", "is_told"),
+    [
+        ("exception", ContainerEnd(1), True),
+        ("interrupted", ContainerEnd(143), False),
+        ("exception", ContainerEnd(1, out_of_memory=True), False),
+        (None, ContainerEnd(1), False),
+    ],
+)
+def test_what_the_step_told_itself_is_not_told_again_by_its_containers_end(
+    reason: str | None, end: ContainerEnd, is_told: bool
+) -> None:
+    told = SimpleNamespace(reason=reason) if reason else None
+    tried = SimpleNamespace(last_failure=lambda known: told)
+    launch = SimpleNamespace(plan=SimpleNamespace(name="train"), token="t0", tried=tried)
+    named = job(delegation=SimpleNamespace(launch=launch, known=frozenset()))
+    containers: Any = SimpleNamespace(end_outdated=lambda: None, started=lambda name: None)
+    run = DockerRun(operator(), named, containers)
+
+    def start() -> None:
+        run._end = end
+        raise ended_badly(named, end)
+
+    if is_told:
+        run.until_the_end(start)
+    else:
+        with pytest.raises(ContainerError, match="its Docker container exited with"):
+            run.until_the_end(start)
 
 
 def test_an_image_without_our_package_is_told_by_its_last_line() -> None:

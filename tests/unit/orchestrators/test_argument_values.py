@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import Any
 
 import pytest
+from docker.types import Mount
 
-from airflow_provider_pipes.orchestrators.airflow import argument_values
+from airflow_provider_pipes.orchestrators.airflow import argument_values, docker_mounts
 from airflow_provider_pipes.orchestrators.airflow.argument_values import typed_problems, volume_problems
 
 pytestmark = pytest.mark.airflow
@@ -72,6 +74,40 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("docker", {"dns": "1.1.1.1"}, "dns: expected a list of texts, got '1.1.1.1'"),
     ("docker", {"mem_limit": []}, "mem_limit: expected a number or text, got a list"),
+    ("docker", {"mounts": {"Target": "/d"}}, "mounts: expected a list of tables, got a table"),
+    (
+        "docker",
+        {"mounts": [{"Taget": "/d", "Source": "/s"}]},
+        "mounts[0].Taget: a mount of Docker has no such field (did you mean 'Target'?)",
+    ),
+    (
+        "docker",
+        {"mounts": [{"target": "/d", "source": "/s", "readonly": True}]},
+        "mounts[0].readonly: a mount of Docker has no such field (did you mean 'read_only'?)",
+    ),
+    (
+        "docker",
+        {"mounts": [{"target": "/d", "source": "/s", "type": "folder"}]},
+        "mounts[0].type: expected 'bind' or 'volume' or 'tmpfs' or 'npipe', got 'folder'",
+    ),
+    ("docker", {"mounts": [{"target": "/d"}]}, "mounts[0]: 'source' is missing"),
+    ("docker", {"mounts": [{"Target": "/d", "Type": "bind"}]}, "mounts[0]: 'Source' is missing"),
+    (
+        "kubernetes",
+        {"namespace": "Fresh_ML"},
+        (
+            "namespace: Kubernetes takes no such name, got 'Fresh_ML'; expected lower-case letters, digits "
+            "and '-', with a letter or digit at both ends, at most 63 characters"
+        ),
+    ),
+    (
+        "kubernetes",
+        {"service_account_name": "a_b"},
+        (
+            "service_account_name: Kubernetes takes no such name, got 'a_b'; expected lower-case letters, "
+            "digits, '-' and '.', with a letter or digit at both ends, at most 253 characters"
+        ),
+    ),
 ]  # fmt: skip
 
 
@@ -111,6 +147,32 @@ RIGHT: list[dict[str, Any]] = [
 @pytest.mark.parametrize("arguments", RIGHT)
 def test_what_a_manifest_may_say_is_taken(arguments: dict[str, Any]) -> None:
     assert [*typed_problems("kubernetes", arguments)] == []
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        {"target": "/d", "source": "/s", "type": "bind", "read_only": True},
+        {"target": "/d", "source": None, "type": "tmpfs", "tmpfs_size": "1g"},
+        {"Target": "/d", "Source": "v"},
+        {"Target": "/d", "Type": "tmpfs", "TmpfsOptions": {"SizeBytes": 5}},
+        {"target": "/d", "source": "{{ params.folder }}", "type": "bind"},
+    ],
+)
+def test_a_mount_is_taken_as_dockers_client_writes_it_and_as_its_api_does(mount: dict[str, Any]) -> None:
+    assert [*typed_problems("docker", {"mounts": [mount]})] == []
+
+
+def test_the_fields_of_a_mount_are_those_of_dockers_client() -> None:
+    parameters = [*inspect.signature(Mount).parameters.values()]
+    assert {each.name for each in parameters} == docker_mounts.mount_fields({"target": "/d"}).keys()
+    required = [each.name for each in parameters if each.default is each.empty]
+    assert docker_mounts.missing_fields({}) == required
+
+
+def test_a_name_that_kubernetes_takes_is_none_to_tell_of() -> None:
+    given = {"namespace": "ml-2", "service_account_name": "a.b-c", "priority_class_name": "{{ var.value.p }}"}
+    assert [*typed_problems("kubernetes", given)] == []
 
 
 def test_a_volume_has_one_of_the_sources_that_kubernetes_knows() -> None:

@@ -340,9 +340,8 @@ class TestTheChecksOfSteps:
         with pytest.raises(CompileError, match="its pod would not see the artifact store, a folder") as error:
             compiled(project, KUBERNETES, "")
         assert len(error.value.problems) == 1
-        wrong = (
-            "settings={'orchestrator': {'operator_args': {'volume_mounts': [{'mountPath': '/elsewhere'}]}}}"
-        )
+        mounts = "[{'name': 'a', 'mountPath': '/elsewhere'}]"
+        wrong = f"settings={{'orchestrator': {{'operator_args': {{'volume_mounts': {mounts}}}}}}}"
         with pytest.raises(CompileError, match="its pod would not see"):
             compiled(project, KUBERNETES, wrong)
         right = (
@@ -368,6 +367,21 @@ class TestTheChecksOfSteps:
             ),
         )
 
+    def test_names_and_values_that_a_step_gives_are_told_at_once(self, project: UserProject) -> None:
+        given = "{'namespce': 'x', 'image': 'i', 'labels': 'x', 'get_logs': 'yes', 'namespace': 'Fresh_ML'}"
+        with pytest.raises(CompileError) as error:
+            compiled(project, KUBERNETES, f"settings={{'orchestrator': {{'operator_args': {given}}}}}")
+        told = [each.partition("operator_args.")[2].partition(":")[0] for each in error.value.problems]
+        assert sorted(told) == ["get_logs", "image", "labels", "namespace", "namespce"]
+
+    @pytest.mark.parametrize("operator", ["docker", "kubernetes"])
+    def test_memory_in_which_no_container_starts_is_told(self, project: UserProject, operator: str) -> None:
+        toml = DOCKER if operator == "docker" else f"{KUBERNETES}{REMOTE}"
+        asked = "settings={{'resources': {{'memory': '{}'}}}}"
+        with pytest.raises(CompileError, match="memory: '1MB' is less than the 6MiB that a container needs"):
+            compiled(project, toml, asked.format("1MB"))
+        assert compiled(project, toml, asked.format("6MiB"))
+
     def test_a_class_that_derives_from_the_operator_of_pods_takes_what_that_takes(
         self, project: UserProject
     ) -> None:
@@ -376,8 +390,8 @@ class TestTheChecksOfSteps:
         with pytest.raises(CompileError) as error:
             compiled(project, derived, says)
         assert (
-            "step 'load', operator_args.volumes[0].nam: Kubernetes has no such field there (did you mean "
-            "'name'?)"
+            "step 'load', settings['orchestrator'], operator_args.volumes[0].nam: Kubernetes has no such "
+            "field there (did you mean 'name'?)"
         ) in error.value.problems
 
     def test_a_class_that_its_module_has_not_is_an_error(self, project: UserProject) -> None:

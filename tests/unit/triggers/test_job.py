@@ -218,6 +218,29 @@ def test_a_job_that_began_is_not_cancelled_by_a_triggerer_that_takes_over_later(
     assert MemoryBackend.cancelled == []
 
 
+def test_what_the_watch_did_not_show_is_asked_for_before_a_job_is_out_of_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    latest: list[JobStatus] = [
+        JobStatus(JobPhase.QUEUED, "can't be scheduled yet: no cpu"),
+        JobStatus(JobPhase.SUCCEEDED, "ended", 1.0, 2.0),
+    ]
+
+    async def status(self: MemoryBackend, job_id: str) -> JobStatus:
+        asked.append(job_id)
+        return latest[len(asked) - 1]
+
+    monkeypatch.setattr(MemoryBackend, "status", status)
+    MemoryBackend.jobs = {"j": JobStatus(JobPhase.QUEUED)}
+    event = play(lambda: event_of(trigger(queue_timeout=1.0)))
+    assert (event["status"], event["told"]) == ("queue_timeout", "can't be scheduled yet: no cpu")
+    assert len(MemoryBackend.cancelled) == 1
+    event = play(lambda: event_of(trigger(queue_timeout=1.0)))
+    assert (event["status"], event["ran"], len(asked)) == ("succeeded", 1.0, 2)
+    assert len(MemoryBackend.cancelled) == 1
+
+
 def test_a_job_that_can_never_start_is_cancelled_before_the_task_resumes() -> None:
     MemoryBackend.jobs = {"j": JobStatus(JobPhase.REFUSED, "can't start: no such image")}
     assert play(lambda: event_of(trigger()))["status"] == "refused"
