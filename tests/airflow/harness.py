@@ -51,6 +51,11 @@ class AirflowHome(airflow_home.AirflowHome):
             )
         return done
 
+    @property
+    def fresh(self) -> airflow_home.AirflowHome:
+        """This home for commands that must import for themselves."""
+        return airflow_home.AirflowHome(self.path, self._database, self.settings)
+
     @classmethod
     def ready(cls, path: Path) -> AirflowHome:
         """Return a home whose database is there."""

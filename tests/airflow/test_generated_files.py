@@ -71,7 +71,7 @@ LOAD = """
 
 def load(home: AirflowHome, *refused: str) -> dict[str, Any]:
     answer = home.path / "loaded.json"
-    home.python(LOAD, str(home.dags_folder), str(answer), *refused)
+    home.fresh.python(LOAD, str(home.dags_folder), str(answer), *refused)
     loaded: dict[str, Any] = json.loads(answer.read_text())
     return loaded
 
