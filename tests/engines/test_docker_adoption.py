@@ -59,10 +59,12 @@ class StepRun:
         StepDockerOperator(**values).run_container(job, cast("Any", {}))
 
     def job(self, command: str, token: str) -> ContainerJob:
-        """Return a job that runs a command of the shell, and leaves no manifest."""
-        launch = SimpleNamespace(plan=SimpleNamespace(name="train"), token=token, finished=lambda: None)
+        """Return a job that runs a command of the shell, and leaves neither manifest nor failure."""
+        tried = SimpleNamespace(last_failure=lambda known: None)
+        plan = SimpleNamespace(name="train")
+        launch = SimpleNamespace(plan=plan, token=token, finished=lambda: None, tried=tried)
         return ContainerJob(
-            delegation=cast("Any", SimpleNamespace(launch=launch)),
+            delegation=cast("Any", SimpleNamespace(launch=launch, known=frozenset())),
             command=["sh", "-c", command],
             environment={},
             secrets=StepSecrets({"SECRET": "s3cr3t"}),
