@@ -20,6 +20,7 @@ from benchmarks.compiling import compiling
 from benchmarks.containers import containers
 from benchmarks.deploying import deploying
 from benchmarks.harness import Row, print_markdown, print_table
+from benchmarks.mixed import mixed
 from benchmarks.parsing import parsing
 from benchmarks.running import running
 from benchmarks.starting import starting
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
         parsing,
         tasks,
         containers,
+        mixed,
         waiting,
     )
 }
