@@ -118,9 +118,9 @@ def _reason(operator: StepDockerOperator, url: str) -> str:
 def incomplete_login(operator: StepDockerOperator, job: ContainerJob, error: Exception) -> ContainerError:
     """Return the error for a connection that is not there, or has no login."""
     return ContainerError(
-        f"step {job.step!r}: there is no login in connection {operator.docker_conn_id!r}: "
-        f"{str(error).rstrip('.')}; give it the registry as its host, a login and a password, or correct "
-        "docker_conn_id"
+        f"step {job.step!r}: there is no usable connection {operator.docker_conn_id!r} "
+        f"({str(error).rstrip('.')}); docker_conn_id names an Airflow connection of type docker with the "
+        "registry as host, a login and a password: add it, or correct docker_conn_id"
     )
 
 

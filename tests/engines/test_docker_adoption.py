@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import docker
 import pytest
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_pipes.errors import ContainerError
 from airflow_provider_pipes.operators.container_job import STEP_RUN_LABEL, TOKEN_LABEL, ContainerJob
@@ -212,3 +213,20 @@ def test_a_container_that_is_removed_under_a_waiting_task_is_told(step_run: Step
     with pytest.raises(ContainerError, match="exited with 137: it was ended by SIGKILL"):
         step_run.attempt("sleep 60")
     remover.join()
+
+
+def test_a_connection_that_is_not_there_is_told_as_such(
+    step_run: StepRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> None:
+        raise AirflowNotFoundException("The conn_id `nope` isn't defined")
+
+    monkeypatch.setattr("airflow.sdk.BaseHook.get_connection", missing)
+    with pytest.raises(ContainerError) as raised:
+        step_run.attempt("exit 0", docker_conn_id="nope")
+    assert str(raised.value) == (
+        "step 'train': there is no usable connection 'nope' (The conn_id `nope` isn't defined); docker_conn_id "
+        "names an Airflow connection of type docker with the registry as host, a login and a password: add "
+        "it, or correct docker_conn_id"
+    )
+    assert step_run.left() == []
