@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_pipes.diagnosis.configuration import edit_command
 from airflow_provider_pipes.diagnosis.findings import Observation, ok, problem
@@ -47,31 +46,13 @@ def _engine(examination: Examination, place: Place) -> Observation:
 
 def _asked(url: str, place: Place) -> tuple[str, str]:
     """Return the engine's version, or why there is none."""
-    from docker import APIClient
-    from docker.constants import DEFAULT_DOCKER_API_VERSION
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
+    from airflow_provider_pipes.images.engine_silence import engine_answer
 
-    from airflow_provider_pipes.images.engine_silence import silence_of
-
-    try:
-        # With a version, the client asks nothing when it is made, and leaves no connection open.
-        client = APIClient(url, version=DEFAULT_DOCKER_API_VERSION, tls=_tls(place), timeout=_SECONDS)
-        with closing(client):
-            return str(client.version(api_version=False).get("Version")), ""
-    except (DockerException, RequestException) as error:
-        return "", silence_of(error)
-
-
-def _tls(place: Place) -> Any:
-    from docker.tls import TLSConfig
-
-    files = [place.arguments.get(f"tls_{name}") for name in ("ca_cert", "client_cert", "client_key")]
-    if not all(files):
-        return False
-    authority, certificate, key = files
+    authority, certificate, key = (
+        place.arguments.get(f"tls_{name}") for name in ("ca_cert", "client_cert", "client_key")
+    )
     verify = place.arguments.get("tls_verify", True)
-    return TLSConfig(client_cert=(certificate, key), ca_cert=authority, verify=verify)
+    return engine_answer(url, (authority, certificate, key), verify, _SECONDS)
 
 
 def engine_fix(examination: Examination, url: str, reason: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
+from typing import Any
 
 _TLS = re.compile(r"\[SSL: \w+\] ([^'\"()]+)")
 # Of an operating system's error inside the text of another, as a socket file's or a TCP connection's.
@@ -10,6 +12,35 @@ _SYSTEM_ERRORS = (re.compile(r"Error\(\d+, '([^']+)'\)"), re.compile(r"\[Errno -
 _TIMED_OUT = re.compile(r"timed out|timeout=", re.IGNORECASE)
 _NO_JSON = "Expecting value:"
 _CERTIFICATES = "tls_ca_cert, tls_client_cert and tls_client_key"
+
+
+def engine_answer(
+    url: str, certificates: tuple[str | None, str | None, str | None], verify: bool, seconds: float
+) -> tuple[str, str]:
+    """Ask a Docker engine once and return its version, or "" and why there is no answer.
+
+    Args:
+        url: Its address.
+        certificates: Files: the authority's, the client's, the client's key; without all three, no TLS.
+        verify: Whether the engine's certificate is checked.
+        seconds: How long to wait.
+    """
+    from docker import APIClient
+    from docker.constants import DEFAULT_DOCKER_API_VERSION
+    from docker.errors import DockerException
+    from docker.tls import TLSConfig
+    from requests.exceptions import RequestException
+
+    authority, certificate, key = certificates
+    tls: Any = False
+    try:
+        if authority and certificate and key:
+            tls = TLSConfig(client_cert=(certificate, key), ca_cert=authority, verify=verify)
+        # With a version, the client asks nothing when it is made, and leaves no connection open.
+        with closing(APIClient(url, DEFAULT_DOCKER_API_VERSION, seconds, tls)) as client:
+            return str(client.version(api_version=False).get("Version")), ""
+    except (DockerException, RequestException) as error:
+        return "", silence_of(error)
 
 
 def silence_of(error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -95,24 +95,11 @@ def unreachable(
 
 def _reason(operator: StepDockerOperator, url: str) -> str:
     """Ask an engine once more, by itself, to learn why it does not answer."""
-    from airflow.providers.docker.hooks.docker import DockerHook
-    from docker import APIClient
-    from docker.constants import DEFAULT_DOCKER_API_VERSION
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
+    from airflow_provider_pipes.images.engine_silence import engine_answer
 
-    from airflow_provider_pipes.images.engine_silence import silence_of
-
-    certificates = (operator.tls_ca_cert, operator.tls_client_cert, operator.tls_client_key)
-    try:
-        tls = DockerHook.construct_tls_config(*certificates, verify=operator.tls_verify)
-        # With a version, the client asks nothing when it is made, and leaves no connection open.
-        client = APIClient(url, DEFAULT_DOCKER_API_VERSION, min(operator.timeout, _REASON_SECONDS), tls)
-        with closing(client):
-            client.version(api_version=False)
-    except (DockerException, RequestException) as error:
-        return silence_of(error)
-    return "it answers by now"
+    certificates = operator.tls_ca_cert, operator.tls_client_cert, operator.tls_client_key
+    seconds = min(operator.timeout, _REASON_SECONDS)
+    return engine_answer(url, certificates, operator.tls_verify, seconds)[1] or "it answers by now"
 
 
 def incomplete_login(operator: StepDockerOperator, job: ContainerJob, error: Exception) -> ContainerError:

@@ -225,8 +225,8 @@ def test_a_connection_that_is_not_there_is_told_as_such(
     with pytest.raises(ContainerError) as raised:
         step_run.attempt("exit 0", docker_conn_id="nope")
     assert str(raised.value) == (
-        "step 'train': there is no usable connection 'nope' (The conn_id `nope` isn't defined); docker_conn_id "
-        "names an Airflow connection of type docker with the registry as host, a login and a password: add "
-        "it, or correct docker_conn_id"
+        "step 'train': there is no usable connection 'nope' (The conn_id `nope` isn't defined); "
+        "docker_conn_id names an Airflow connection of type docker with the registry as host, "
+        "a login and a password: add it, or correct docker_conn_id"
     )
     assert step_run.left() == []
